@@ -1,0 +1,36 @@
+"""Resolve pyproject.toml into requirements/lock.txt: every version pinned, every file hashed.
+
+torch, and the CUDA packages that its default Linux build brings, are left out: which build to take
+is the machine's or the user's choice (requirements/torch.txt pins its version). Run it with
+`make lock`, which installs uv for it.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements" / "lock.txt"
+TORCH_FAMILY = re.compile(r"^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
+HEADER = "# Made by `make lock` from pyproject.toml; do not edit. torch stands in torch.txt.\n"
+
+
+def compile_lock() -> str:
+    """Return uv's universal resolution of the project with its dev extra."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev"]
+    command += ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"]
+    command += ["--no-annotate", "--quiet", *sys.argv[1:]]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def without_torch(lock: str) -> str:
+    """Drop the requirement blocks that belong to torch's own choice of build."""
+    blocks = re.split(r"\n(?=[A-Za-z0-9])", lock.strip())
+    kept = [block for block in blocks if not TORCH_FAMILY.match(block)]
+    return "\n".join(kept) + "\n"
+
+
+if __name__ == "__main__":
+    LOCK.write_text(HEADER + without_torch(compile_lock()))
+    print(f"wrote {LOCK.relative_to(ROOT)}")
