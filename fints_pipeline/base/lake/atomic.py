@@ -1,0 +1,118 @@
+"""Writes that are there whole or not at all, after a crash too."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fints_pipeline.base.errors import LakeError
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target`` that replaces it when the block ends well.
+
+    The file is fsynced, renamed over ``target``, and the folder is fsynced. When the block raises,
+    ``target`` stays as it was and the temporary file is removed.
+    """
+    with _clear_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            sync_file(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(target)
+            sync_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def publishing_folder(target: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target`` that becomes it when the block ends well.
+
+    ``target`` must not exist yet; if another process published it meanwhile, theirs is kept.
+    """
+    with _clear_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=target.parent))
+        try:
+            yield temporary
+            _sync_tree(temporary)
+            temporary.chmod(0o755)
+            with contextlib.suppress(FileExistsError, OSError):
+                if not target.exists():
+                    temporary.rename(target)
+            if not target.is_dir():
+                raise LakeError("folder could not be published", where=str(target))
+            sync_folder(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Replace ``target`` with ``text``, atomically."""
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock, named by the file ``path``, between processes and threads.
+
+    The lock file stays: removing it would let two holders in.
+    """
+    with _clear_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(stream, fcntl.LOCK_UN)
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file's content to disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Flush a folder's entries to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            sync_file(path)
+    sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _clear_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LakeError(
+            f"cannot write: {error.strerror or error}",
+            where=str(error.filename or target),
+            fix="check free space and permissions; the earlier content is unchanged",
+        ) from error

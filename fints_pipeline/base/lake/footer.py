@@ -1,0 +1,83 @@
+"""What a partition says of itself: digest, schema and lineage, committed with the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.errors import LakeError
+
+FOOTER_KEY = b"fints_pipeline"
+LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a partition comes from.
+
+    Attributes:
+        code_version: Version of the stage's code.
+        config_fingerprint: Fingerprint of the config section that it ran with.
+        inputs: Digest of each input, by its key's string (``bars/5m/binance.BTCUSDT/2023-01``).
+    """
+
+    code_version: str
+    config_fingerprint: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Changes when anything that the output depends on does."""
+        pairs = (f"{key}={value}" for key, value in sorted(self.inputs.items()))
+        return text_digest(self.code_version, self.config_fingerprint, *pairs)
+
+
+@dataclass(frozen=True)
+class Footer:
+    """The lake's own part of a Parquet footer.
+
+    Attributes:
+        digest: Logical content hash of the rows (and of ``extra``); the data version.
+        rows: Number of rows.
+        schema_name: Name of the schema that the rows were validated with.
+        schema_fingerprint: Its fingerprint.
+        lineage: Where the rows come from.
+        extra: Further strings that commit with the data (carried state, quality counts).
+        layout: Version of this layout.
+    """
+
+    digest: str
+    rows: int
+    schema_name: str
+    schema_fingerprint: str
+    lineage: Lineage
+    extra: Mapping[str, str] = field(default_factory=dict)
+    layout: int = LAYOUT
+
+    def to_json(self) -> str:
+        """Return the footer as JSON with sorted keys."""
+        content = {**self.__dict__, "lineage": self.lineage.__dict__, "extra": dict(self.extra)}
+        return json.dumps(content, sort_keys=True, default=dict)
+
+    @classmethod
+    def from_json(cls, text: bytes | str, where: str) -> Footer:
+        """Parse what `to_json` wrote.
+
+        Raises:
+            LakeError: it is damaged, or written by another layout.
+        """
+        try:
+            content = json.loads(text)
+            lineage = Lineage(**content.pop("lineage"))
+            footer = cls(lineage=lineage, **content)
+        except (ValueError, TypeError, KeyError) as error:
+            raise LakeError(f"the footer is damaged: {error}", where=where) from None
+        if footer.layout != LAYOUT:
+            raise LakeError(
+                f"written with lake layout {footer.layout}, this version reads {LAYOUT}",
+                where=where,
+                fix="rebuild the partition with this version",
+            )
+        return footer

@@ -1,0 +1,229 @@
+"""One small reader and writer for every table of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fints_pipeline.base.digest import table_digest, text_digest
+from fints_pipeline.base.errors import KeyNotFoundError, LakeError, nearest
+from fints_pipeline.base.lake import bundles
+from fints_pipeline.base.lake.atomic import locked, replacing
+from fints_pipeline.base.lake.bundles import BundleKey, BundleManifest
+from fints_pipeline.base.lake.contract import TableValidator
+from fints_pipeline.base.lake.footer import FOOTER_KEY, Footer, Lineage
+from fints_pipeline.base.lake.keys import TableKey, decode_part, encode_part, series_key
+
+DATA_FILE = "data.parquet"
+
+
+class Lake:
+    """A folder of hive-partitioned Parquet, one file a partition.
+
+    A write validates, stamps digest, schema and lineage into the file's footer, and becomes visible
+    in one rename; a reader sees the old content or the new, never a mixture.
+
+    Args:
+        root: The lake's folder; made on first write.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def path(self, key: TableKey) -> Path:
+        """Return where the partition's file lies, whether it exists or not."""
+        return self.root / key.folder / DATA_FILE
+
+    def exists(self, key: TableKey) -> bool:
+        """Return whether the partition has been written."""
+        return self.path(key).is_file()
+
+    def write(
+        self,
+        key: TableKey,
+        table: pa.Table,
+        validator: TableValidator,
+        lineage: Lineage,
+        extra: Mapping[str, str] | None = None,
+    ) -> Footer:
+        """Validate ``table`` and make it the partition's content.
+
+        Args:
+            key: The partition.
+            table: Its rows, with the columns of ``validator.arrow_schema``.
+            validator: The table's schema.
+            lineage: Where the rows come from.
+            extra: Further strings that commit with the rows; they enter the digest.
+
+        Raises:
+            SchemaError: the rows violate the schema; nothing is written.
+            LakeError: the disk is full or not writable; the earlier content stays.
+        """
+        with self._locked(key):
+            return self._write(key, table, validator, lineage, extra)
+
+    def update(
+        self,
+        key: TableKey,
+        change: Callable[[pa.Table | None], pa.Table],
+        validator: TableValidator,
+        lineage: Lineage,
+        extra: Mapping[str, str] | None = None,
+    ) -> Footer:
+        """Replace a partition by ``change(its rows, or None)`` while no one else can write it."""
+        with self._locked(key):
+            before = self.read(key) if self.exists(key) else None
+            return self._write(key, change(before), validator, lineage, extra)
+
+    def read(self, key: TableKey, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a partition's rows.
+
+        Raises:
+            KeyNotFoundError: it does not exist; the message names near ones.
+            LakeError: the file is damaged.
+        """
+        path = self._existing(key)
+        try:
+            with pq.ParquetFile(path) as file:
+                wanted = list(columns) if columns is not None else None
+                table = file.read(columns=wanted).replace_schema_metadata(None)
+        except (pa.ArrowException, OSError) as error:
+            raise LakeError(f"the partition cannot be read: {error}", where=str(path)) from None
+        if columns is not None and (missing := sorted(set(columns) - set(table.column_names))):
+            raise KeyNotFoundError(
+                f"no column {missing[0]!r} in {key}",
+                where=str(path),
+                fix=nearest(missing[0], pq.read_schema(path).names),
+            )
+        return table if columns is None else table.select(list(columns))
+
+    def footer(self, key: TableKey) -> Footer:
+        """Return what the partition says of itself, without reading its rows."""
+        path = self._existing(key)
+        try:
+            metadata = pq.read_schema(path).metadata or {}
+        except (pa.ArrowException, OSError) as error:
+            raise LakeError(f"the partition cannot be read: {error}", where=str(path)) from None
+        if FOOTER_KEY not in metadata:
+            raise LakeError(
+                "the file was not written by this project",
+                where=str(path),
+                fix="move it to the inbox and ingest it",
+            )
+        return Footer.from_json(metadata[FOOTER_KEY], str(path))
+
+    def read_range(
+        self,
+        table: str,
+        freq: str,
+        instrument: str,
+        first_month: str,
+        last_month: str,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Return an instrument's rows of the existing months in a range, in order.
+
+        Raises:
+            KeyNotFoundError: no month of the range exists.
+        """
+        months = [
+            month
+            for month in self.months(table, freq, instrument)
+            if first_month <= month <= last_month
+        ]
+        if not months:
+            raise KeyNotFoundError(
+                f"no {table} of {instrument} at {freq} from {first_month} to {last_month}",
+                fix=nearest(instrument, self.instruments(table, freq)) or f"{table} is empty",
+            )
+        keys = (series_key(table, freq, instrument, month) for month in months)
+        return pa.concat_tables([self.read(key, columns) for key in keys])
+
+    def instruments(self, table: str, freq: str) -> list[str]:
+        """Return the instruments that have partitions of ``table`` at ``freq``, sorted."""
+        return self.values(table, (("freq", freq),), "instrument")
+
+    def months(self, table: str, freq: str, instrument: str) -> list[str]:
+        """Return the months that exist, ascending."""
+        parts = (("freq", freq), ("instrument", instrument))
+        months = self.values(table, parts, "month")
+        return [month for month in months if self.exists(series_key(table, freq, instrument, month))]
+
+    def values(self, table: str, parts: tuple[tuple[str, str], ...], name: str) -> list[str]:
+        """Return the values that part ``name`` takes below ``parts``, sorted."""
+        folder = self.root / TableKey(table, parts).folder
+        prefix = f"{name}="
+        if not folder.is_dir():
+            return []
+        names = (path.name for path in folder.iterdir() if path.name.startswith(prefix))
+        return sorted(decode_part(found.removeprefix(prefix)) for found in names)
+
+    def keys(self, table: str) -> Iterator[TableKey]:
+        """Yield the key of every partition of ``table``, in path order."""
+        home = self.root / encode_part(table)
+        for path in sorted(home.rglob(DATA_FILE)):
+            folders = path.parent.relative_to(home).parts
+            pairs = (folder.split("=", 1) for folder in folders)
+            yield TableKey(table, tuple((name, decode_part(value)) for name, value in pairs))
+
+    def write_bundle(
+        self, key: BundleKey, writer: Callable[[Path], None], lineage: Lineage
+    ) -> BundleManifest:
+        """Let ``writer`` fill an empty folder, then publish it in one step."""
+        return bundles.write_bundle(self.root, key, writer, lineage)
+
+    def open_bundle(self, key: BundleKey) -> Path:
+        """Return a published bundle's folder after checking every file's SHA-256."""
+        return bundles.open_bundle(self.root, key)
+
+    def bundle_manifest(self, key: BundleKey) -> BundleManifest:
+        """Return a published bundle's manifest."""
+        return bundles.read_manifest(self.root, key)
+
+    def _locked(self, key: TableKey) -> AbstractContextManager[None]:
+        return locked(self.root / ".locks" / f"{text_digest(str(key))}.lock")
+
+    def _write(
+        self,
+        key: TableKey,
+        table: pa.Table,
+        validator: TableValidator,
+        lineage: Lineage,
+        extra: Mapping[str, str] | None,
+    ) -> Footer:
+        validator.validate(table)
+        table = table.replace_schema_metadata(None)
+        footer = Footer(
+            digest=_digest(table, extra or {}),
+            rows=table.num_rows,
+            schema_name=validator.name,
+            schema_fingerprint=validator.fingerprint,
+            lineage=lineage,
+            extra=dict(extra or {}),
+        )
+        stamped = table.replace_schema_metadata({FOOTER_KEY: footer.to_json().encode()})
+        with replacing(self.path(key)) as temporary:
+            pq.write_table(stamped, temporary, compression="zstd")
+        return footer
+
+    def _existing(self, key: TableKey) -> Path:
+        path = self.path(key)
+        if path.is_file():
+            return path
+        siblings = [str(other) for other in self.keys(key.table)] if self.root.is_dir() else []
+        raise KeyNotFoundError(
+            f"{key} does not exist in the lake",
+            where=str(path),
+            fix=nearest(str(key), siblings[:2000]) if siblings else f"materialise {key.table} first",
+        )
+
+
+def _digest(table: pa.Table, extra: Mapping[str, str]) -> str:
+    digest = table_digest(table)
+    if not extra:
+        return digest
+    return text_digest(digest, *(f"{name}={value}" for name, value in sorted(extra.items())))
