@@ -1,0 +1,82 @@
+# Needs Python >= 3.11, git and make. `make` alone lists the commands.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+
+# The environment is made again only when the lock changes: its checksum names the stamp.
+LOCK_SUM := $(shell cat requirements/lock.txt requirements/torch.txt | cksum | tr ' ' '-')
+READY := $(VENV)/.ready-$(LOCK_SUM)
+
+# Where things live; each can be set from outside.
+export FINTS_LAKE ?= data_lake
+export FINTS_INBOX ?= data_lake/inbox
+export FINTS_CONFIGS ?= configs
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/.mlflow/mlflow.db
+# Nothing phones home.
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export HF_HUB_DISABLE_TELEMETRY := 1
+export HF_HUB_OFFLINE ?= 1
+
+FAST := not slow and not gpu and not shared_data and not browser and not server
+
+.PHONY: help venv home demo test test-full check ci ui mlflow bench lock format clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(READY) ## make the environment in .venv from the lock
+
+$(READY):
+	@$(PYTHON) tools/environment.py $(VENV)
+	@rm -f $(VENV)/.ready-* && touch $@
+
+home: venv ## initialise Dagster's home and MLflow's store, once, before anything concurrent
+	@mkdir -p .mlflow $(DAGSTER_HOME)
+	@test -e $(DAGSTER_HOME)/dagster.yaml || ln -s $(CURDIR)/dagster.yaml $(DAGSTER_HOME)/
+	@test -e $(DAGSTER_HOME)/history/runs.db || $(VENV)/bin/dagster instance migrate >/dev/null
+
+demo: home ## run the whole pipeline on a synthetic market, or on DATA=folder of your own archives
+	@$(PY) -m fints_pipeline.demo $(if $(DATA),--data "$(DATA)")
+
+test: venv ## run the fast tests
+	@$(PY) -m pytest -q -m "$(FAST)" $(ARGS)
+
+test-full: venv ## run every test, slow ones and real data included
+	@$(PY) -m pytest -q $(ARGS)
+
+check: venv ## check format, lint, types and who imports whom
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+ci: ## what a change has to pass
+	@.ci/run
+
+ui: home ## serve Dagster's page and daemon on 127.0.0.1:3000
+	@$(VENV)/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(or $(PORT),3000)
+
+mlflow: home ## serve MLflow's page on 127.0.0.1:5000
+	@$(VENV)/bin/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" \
+	  --host 127.0.0.1 --port $(or $(PORT),5000)
+
+bench: venv ## list the benchmarks, or run one: make bench ENTRY=oracle
+	@$(PY) -m benchmarks $(ENTRY)
+
+lock: venv ## resolve pyproject.toml into requirements/lock.txt anew
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+	@$(PY) tools/lock.py $(ARGS)
+
+format: venv ## let ruff format the code and fix what it can
+	@$(VENV)/bin/ruff format --quiet .
+	@$(VENV)/bin/ruff check --fix --quiet .
+
+clean: ## remove the caches (the environment, the lake and Dagster's home stay)
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+	@find fints_pipeline fints_pipeline_tests benchmarks tools -name __pycache__ -prune -exec rm -rf {} +
