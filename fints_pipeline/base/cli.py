@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from fints_pipeline.base.errors import UserError
 
 
-def run(main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None) -> int:
+def run(
+    main: Callable[[Sequence[str] | None], int | None], argv: Sequence[str] | None = None
+) -> int:
     """Run a command's ``main(argv)`` and return its exit status.
 
     A `UserError` is printed to stderr without a traceback and gives 2; Ctrl-C gives 130.

@@ -54,7 +54,9 @@ def load_component(package: str, base: type[T], spec: Mapping[str, Any]) -> T:
         raise ConfigError(f"a component needs a `name` (got {dict(spec)!r})")
     kind = _find(package, name, base) if name.isidentifier() and name[0] != "_" else None
     if kind is None:
-        raise ConfigError(f"no {base.__name__.lower()} {name!r}: " + nearest(name, available(package, base)))
+        raise ConfigError(
+            f"no {base.__name__.lower()} {name!r}: " + nearest(name, available(package, base))
+        )
     try:
         return kind.model_validate(parameters)
     except ValidationError as error:
@@ -67,7 +69,7 @@ def load_component(package: str, base: type[T], spec: Mapping[str, Any]) -> T:
         ) from None
 
 
-def Components(package: str, base: type[T]) -> Any:  # noqa: N802 - reads as a type in annotations
+def Components(package: str, base: type[T]) -> Any:
     """Return a pydantic field type: a tuple of components of ``package``, built from YAML maps."""
 
     def build(value: object) -> object:
@@ -75,7 +77,8 @@ def Components(package: str, base: type[T]) -> Any:  # noqa: N802 - reads as a t
             raise ValueError("write a list of `- {name: …}` items")
         return tuple(_build_one(package, base, item) for item in value)
 
-    return Annotated[tuple[base, ...], BeforeValidator(build), PlainSerializer(_dump)]
+    kind: Any = base
+    return Annotated[tuple[kind, ...], BeforeValidator(build), PlainSerializer(_dump)]
 
 
 def _build_one(package: str, base: type[T], item: object) -> T:

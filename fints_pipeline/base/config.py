@@ -71,9 +71,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
     return content
 
 
-def parse_config(
-    content: object, model: type[C], *, where: str, prefix: str | None = None
-) -> C:
+def parse_config(content: object, model: type[C], *, where: str, prefix: str | None = None) -> C:
     """Validate already loaded ``content``; ``where`` names its file in errors."""
     try:
         return model.model_validate(content)

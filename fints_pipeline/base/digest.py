@@ -78,4 +78,5 @@ def _canonical_numbers(column: pa.ChunkedArray, nulls: np.ndarray) -> np.ndarray
 
 
 def _zeros_under_nulls(column: pa.ChunkedArray) -> np.ndarray:
-    return pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()
+    filled: np.ndarray = pc.fill_null(column, pa.scalar(0, column.type)).to_numpy()
+    return filled

@@ -13,7 +13,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
 
     ``date32`` columns become ``datetime64[us]``; dictionary and string columns become ``object``.
     """
-    frame = table.to_pandas(
+    frame: pd.DataFrame = table.to_pandas(
         date_as_object=False, strings_to_categorical=False, ignore_metadata=True
     )
     for field in table.schema:

@@ -151,7 +151,9 @@ class Lake:
         """Return the months that exist, ascending."""
         parts = (("freq", freq), ("instrument", instrument))
         months = self.values(table, parts, "month")
-        return [month for month in months if self.exists(series_key(table, freq, instrument, month))]
+        return [
+            month for month in months if self.exists(series_key(table, freq, instrument, month))
+        ]
 
     def values(self, table: str, parts: tuple[tuple[str, str], ...], name: str) -> list[str]:
         """Return the values that part ``name`` takes below ``parts``, sorted."""
@@ -218,7 +220,9 @@ class Lake:
         raise KeyNotFoundError(
             f"{key} does not exist in the lake",
             where=str(path),
-            fix=nearest(str(key), siblings[:2000]) if siblings else f"materialise {key.table} first",
+            fix=nearest(str(key), siblings[:2000])
+            if siblings
+            else f"materialise {key.table} first",
         )
 
 

@@ -1,0 +1,44 @@
+"""What the models of a fold said of its validation and test bars: `PREDICTIONS`."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pandera.pandas as pa
+
+from fints_pipeline.schemas._contract import TableContract, day, number, stamp, text
+
+
+def _probability(of: str) -> pa.Column:
+    return number(f"probability of {of}", nullable=True, checks=[pa.Check.in_range(0, 1)])
+
+
+def _sums_to_one(frame: pd.DataFrame) -> pd.Series:
+    total = frame[["p_down", "p_flat", "p_up"]].sum(axis=1, min_count=3)
+    return total.isna() | ((total - 1).abs() < 1e-3)
+
+
+PREDICTIONS = TableContract(
+    "predictions",
+    pa.DataFrameSchema(
+        {
+            "experiment": text("experiment's name"),
+            "fold": text("fold's key: its first test session"),
+            "model": text("model's name in the experiment"),
+            "instrument": text("dataset.SYMBOL"),
+            "close_time": stamp("close of the bar at which the prediction was made"),
+            "session": day("exchange trading day"),
+            "span": text("part of the fold", isin=["validation", "test"]),
+            "expected_return": number(
+                "forecast log return over the label's interval", nullable=True
+            ),
+            "p_down": _probability("a fall"),
+            "p_flat": _probability("neither"),
+            "p_up": _probability("a rise"),
+            "label": number("realised log return, for scoring only", nullable=True),
+        },
+        checks=[pa.Check(_sums_to_one, name="probabilities_sum_to_one")],
+        unique=["model", "instrument", "close_time"],
+        strict=True,
+        ordered=True,
+    ),
+)
