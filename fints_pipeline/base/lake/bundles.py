@@ -2,7 +2,8 @@
 
 On disk: ``bundles/<kind>/<part>=<value>/…/<version>/`` holds the files and ``manifest.json``; a
 small ``current`` file beside the version folders names the published one and is replaced
-atomically. A version's name comes from its content and lineage, so publishing the same again changes nothing.
+atomically. A version's name comes from its content and lineage: publishing the same again changes
+nothing.
 """
 
 from __future__ import annotations

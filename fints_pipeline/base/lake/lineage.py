@@ -1,0 +1,88 @@
+"""Staleness from the lake's own footers: which inputs changed since a partition was made.
+
+Dagster's badge stops at 100 upstream keys; footers know every input by digest, so this does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fints_pipeline.base.lake.footer import Lineage
+from fints_pipeline.base.lake.keys import TableKey
+from fints_pipeline.base.lake.lake import Lake
+
+ABSENT = ""
+"""Recorded in place of a digest when an input that would have been used did not exist."""
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Why a partition is not what its inputs and config would give now.
+
+    Attributes:
+        key: The partition.
+        reasons: One line each; empty when it is current.
+    """
+
+    key: TableKey
+    reasons: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Return whether the partition is stale."""
+        return bool(self.reasons)
+
+
+def digests(lake: Lake, keys: Iterable[TableKey]) -> dict[str, str]:
+    """Return the current digest of each partition by its key's string, `ABSENT` where there is none."""
+    return {str(key): lake.footer(key).digest if lake.exists(key) else ABSENT for key in keys}
+
+
+def staleness(
+    lake: Lake, key: TableKey, *, expected: Lineage | None = None
+) -> Staleness:
+    """Compare what a partition was made from with what is there now.
+
+    Args:
+        lake: The lake.
+        key: The partition in question.
+        expected: When given, its code version and config fingerprint must match too.
+    """
+    if not lake.exists(key):
+        return Staleness(key, ("missing",))
+    made = lake.footer(key).lineage
+    reasons = [
+        _reason(name, was, now)
+        for name, was in sorted(made.inputs.items())
+        if (now := current_digest(lake, name)) != was
+    ]
+    if expected and made.code_version != expected.code_version:
+        reasons.append(f"code version {made.code_version} became {expected.code_version}")
+    if expected and made.config_fingerprint != expected.config_fingerprint:
+        reasons.append("its config changed")
+    return Staleness(key, tuple(reasons))
+
+
+def current_digest(lake: Lake, name: str) -> str:
+    """Return the digest of the partition that lineage calls ``name``, `ABSENT` where there is none."""
+    key = _parse(name)
+    return lake.footer(key).digest if key is not None and lake.exists(key) else ABSENT
+
+
+_PARTS = {"predictions": ("experiment", "fold")}
+_SERIES = ("freq", "instrument", "month")
+
+
+def _parse(name: str) -> TableKey | None:
+    table, _, rest = name.partition("/")
+    names = _PARTS.get(table, _SERIES)
+    values = rest.split("/")
+    if len(values) != len(names):
+        return None
+    return TableKey(table, tuple(zip(names, values, strict=True)))
+
+
+def _reason(name: str, was: str, now: str) -> str:
+    if was == ABSENT:
+        return f"{name} has arrived"
+    return f"{name} is gone" if now == ABSENT else f"{name} changed"

@@ -1,0 +1,70 @@
+"""Where a project keeps its lake, its inbox and its configs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.base.lake import Lake
+
+
+@dataclass(frozen=True)
+class Locations:
+    """Folders of one project.
+
+    Attributes:
+        lake_root: Tables and bundles (``FINTS_LAKE``, default ``data_lake``).
+        inbox: Where archives are dropped (``FINTS_INBOX``, default ``data_lake/inbox``).
+        configs: YAML files (``FINTS_CONFIGS``, default ``configs``).
+    """
+
+    lake_root: Path
+    inbox: Path
+    configs: Path
+
+    @classmethod
+    def from_environment(cls) -> Locations:
+        """Return the folders that the environment names, or the defaults below the work folder."""
+        lake_root = Path(os.environ.get("FINTS_LAKE", "data_lake"))
+        inbox = Path(os.environ.get("FINTS_INBOX", lake_root / "inbox"))
+        return cls(lake_root, inbox, Path(os.environ.get("FINTS_CONFIGS", "configs")))
+
+    @property
+    def lake(self) -> Lake:
+        """The project's lake."""
+        return Lake(self.lake_root)
+
+    def dataset_configs(self) -> list[Path]:
+        """Return the YAML file of every configured dataset, sorted."""
+        return sorted((self.configs / "data").glob("*.yaml"))
+
+    def dataset_config(self, instrument: str) -> Path:
+        """Return the YAML file of the dataset that ``instrument`` (``dataset.SYMBOL``) belongs to.
+
+        Raises:
+            KeyNotFoundError: there is none.
+        """
+        return self._config("data", instrument.partition(".")[0], "dataset")
+
+    def tokenize_config(self, name: str) -> Path:
+        """Return a tokenizer's YAML file."""
+        return self._config("tokenize", name, "tokenizer config")
+
+    def train_config(self, experiment: str) -> Path:
+        """Return an experiment's YAML file."""
+        return self._config("train", experiment, "experiment")
+
+    def backtest_config(self, experiment: str) -> Path:
+        """Return the YAML file of an experiment's backtest."""
+        return self._config("backtest", experiment, "backtest")
+
+    def _config(self, folder: str, name: str, noun: str) -> Path:
+        path = self.configs / folder / f"{name}.yaml"
+        if not path.is_file():
+            known = [other.stem for other in path.parent.glob("*.yaml")]
+            raise KeyNotFoundError(
+                f"no {noun} {name!r}", where=str(path), fix=nearest(name, known) or "write that file"
+            )
+        return path
