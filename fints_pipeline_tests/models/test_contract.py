@@ -1,0 +1,120 @@
+"""The laws of every network: new files under models/ are found and tested by themselves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from fints_pipeline.models._base import (
+    ExampleBatch,
+    NetworkModule,
+    network_module,
+    network_names,
+    parameter_count,
+)
+
+
+@pytest.fixture(params=network_names())
+def module(request: pytest.FixtureRequest) -> NetworkModule:
+    return network_module(request.param)
+
+
+@pytest.fixture
+def example(module: NetworkModule) -> ExampleBatch:
+    return module.example_batch()
+
+
+@pytest.fixture
+def network(module: NetworkModule, example: ExampleBatch) -> nn.Module:
+    torch.manual_seed(0)
+    return module.build(example.config)
+
+
+def output(network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
+    result = network(**inputs)
+    tensor = getattr(result, "logits", result)
+    assert isinstance(tensor, Tensor)
+    return tensor
+
+
+def test_the_known_networks_are_found() -> None:
+    assert {"patchtst", "brooks_mlm", "brooks_classifier"} <= set(network_names())
+
+
+def test_example_batch_runs_and_gradients_are_finite(
+    network: nn.Module, example: ExampleBatch
+) -> None:
+    network.train()
+    out = output(network, example.inputs)
+    assert torch.isfinite(out).all()
+    torch.autograd.backward(out.square().mean())
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    assert gradients
+    assert all(torch.isfinite(g).all() for g in gradients)
+    assert any(bool((g != 0).any()) for g in gradients)
+    assert parameter_count(network) > 0
+
+
+def test_batch_order_does_not_matter(network: nn.Module, example: ExampleBatch) -> None:
+    network.eval()
+    order = torch.tensor([2, 0, 3, 1])
+    shuffled = {name: value[order] for name, value in example.inputs.items()}
+    with torch.no_grad():
+        torch.testing.assert_close(
+            output(network, shuffled), output(network, example.inputs)[order], atol=1e-6, rtol=1e-5
+        )
+
+
+def test_a_row_does_not_depend_on_its_neighbours(network: nn.Module, example: ExampleBatch) -> None:
+    network.eval()
+    alone = {name: value[1:2] for name, value in example.inputs.items()}
+    with torch.no_grad():
+        torch.testing.assert_close(
+            output(network, alone), output(network, example.inputs)[1:2], atol=1e-6, rtol=1e-5
+        )
+
+
+def test_padding_is_ignored(network: nn.Module, example: ExampleBatch) -> None:
+    if not example.padding:
+        assert "attention_mask" not in example.inputs, "a network with a mask must declare padding"
+        return
+    network.eval()
+    longer = {
+        name: nn.functional.pad(value, (0, 3), value=example.padding[name])
+        for name, value in example.inputs.items()
+    }
+    with torch.no_grad():
+        short, long = output(network, example.inputs), output(network, longer)
+    if short.dim() == 3:
+        real = example.inputs["attention_mask"].bool()
+        short, long = short[real], long[:, : real.shape[1]][real]
+    torch.testing.assert_close(long, short, atol=1e-6, rtol=1e-5)
+
+
+def test_save_and_load_are_bit_for_bit(
+    module: NetworkModule, network: nn.Module, example: ExampleBatch, tmp_path: Path
+) -> None:
+    network.eval()
+    module.save(network, example.config, tmp_path)
+    assert (tmp_path / "config.json").is_file()
+    assert (tmp_path / "model.safetensors").is_file()
+    loaded = module.load(tmp_path)
+    assert not loaded.training
+    for (name, saved), (other, value) in zip(
+        network.state_dict().items(), loaded.state_dict().items(), strict=True
+    ):
+        assert name == other
+        assert torch.equal(saved, value)
+    with torch.no_grad():
+        assert torch.equal(output(loaded, example.inputs), output(network, example.inputs))
+
+
+def test_saving_twice_gives_the_same_bytes(
+    module: NetworkModule, network: nn.Module, example: ExampleBatch, tmp_path: Path
+) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        module.save(network, example.config, folder)
+    for file in sorted((tmp_path / "a").iterdir()):
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
