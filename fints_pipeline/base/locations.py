@@ -65,6 +65,8 @@ class Locations:
         if not path.is_file():
             known = [other.stem for other in path.parent.glob("*.yaml")]
             raise KeyNotFoundError(
-                f"no {noun} {name!r}", where=str(path), fix=nearest(name, known) or "write that file"
+                f"no {noun} {name!r}",
+                where=str(path),
+                fix=nearest(name, known) or "write that file",
             )
         return path

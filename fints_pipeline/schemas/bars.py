@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pandera.pandas as pa
 
-from fints_pipeline.schemas._contract import (
+from fints_pipeline.schemas.contract import (
     TableContract,
     ascending_close_time,
     flag,

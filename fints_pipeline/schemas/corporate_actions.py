@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandera.pandas as pa
 
-from fints_pipeline.schemas._contract import TableContract, day, number, stamp, text
+from fints_pipeline.schemas.contract import TableContract, day, number, stamp, text
 
 CORPORATE_ACTIONS = TableContract(
     "corporate_actions",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandera.pandas as pa
 
-from fints_pipeline.schemas._contract import (
+from fints_pipeline.schemas.contract import (
     TableContract,
     ascending_close_time,
     flag,

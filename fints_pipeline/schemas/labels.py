@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import pandera.pandas as pa
 
-from fints_pipeline.schemas._contract import (
+from fints_pipeline.schemas.contract import (
     TableContract,
     ascending_close_time,
     key_columns,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pandera.pandas as pa
 
-from fints_pipeline.schemas._contract import TableContract, day, number, stamp, text
+from fints_pipeline.schemas.contract import TableContract, day, number, stamp, text
 
 
 def _probability(of: str) -> pa.Column:

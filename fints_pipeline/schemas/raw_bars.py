@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandera.pandas as pa
 import pyarrow
 
-from fints_pipeline.schemas._contract import TableContract, column, stamp, text
+from fints_pipeline.schemas.contract import TableContract, column, stamp, text
 
 
 def _as_delivered(description: str) -> pa.Column:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandera.pandas as pa
 import pyarrow
 
-from fints_pipeline.schemas._contract import (
+from fints_pipeline.schemas.contract import (
     TableContract,
     ascending_close_time,
     column,

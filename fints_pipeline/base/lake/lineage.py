@@ -38,9 +38,7 @@ def digests(lake: Lake, keys: Iterable[TableKey]) -> dict[str, str]:
     return {str(key): lake.footer(key).digest if lake.exists(key) else ABSENT for key in keys}
 
 
-def staleness(
-    lake: Lake, key: TableKey, *, expected: Lineage | None = None
-) -> Staleness:
+def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> Staleness:
     """Compare what a partition was made from with what is there now.
 
     Args:

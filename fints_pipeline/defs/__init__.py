@@ -1,0 +1,1 @@
+"""Everything that knows of Dagster: when to run which stage on which partition."""

@@ -1,0 +1,87 @@
+"""How the assets are cut: instrument × month, walk-forward fold, experiment."""
+
+import os
+
+import dagster as dg
+
+from fints_pipeline.base.errors import KeyNotFoundError, nearest
+
+FIRST_MONTH = os.environ.get("FINTS_FIRST_MONTH", "2010-01")
+"""The first month that data assets have a partition for."""
+
+INSTRUMENTS = dg.DynamicPartitionsDefinition(name="instruments")
+"""``dataset.SYMBOL``; added when an archive of a new instrument is staged."""
+
+MONTHS = dg.TimeWindowPartitionsDefinition(
+    cron_schedule="0 0 1 * *", start=FIRST_MONTH, fmt="%Y-%m", end_offset=1
+)
+"""Months of the session date, the running one included."""
+
+SERIES = dg.MultiPartitionsDefinition({"instrument": INSTRUMENTS, "month": MONTHS})
+"""One instrument's month; keys read ``binance.BTCUSDT|2023-01``."""
+
+FOLDS = dg.DynamicPartitionsDefinition(name="folds")
+"""``<experiment>.<first test session>``; added by the fold sensor or the pipeline command."""
+
+EXPERIMENTS = dg.DynamicPartitionsDefinition(name="experiments")
+"""Name of an experiment's config file."""
+
+
+def series_partition(instrument: str, month: str) -> dg.MultiPartitionKey:
+    """Return the partition key of an instrument's month."""
+    return dg.MultiPartitionKey({"instrument": instrument, "month": month})
+
+
+def series_of(context: dg.AssetExecutionContext) -> tuple[str, str]:
+    """Return the run's instrument and month.
+
+    Raises:
+        KeyNotFoundError: the run has several partitions, or its tags name none.
+    """
+    if len(context.partition_keys) != 1:
+        raise KeyNotFoundError(
+            f"a run materialises one instrument-month, this one was given "
+            f"{len(context.partition_keys)}",
+            where=", ".join(context.partition_keys[:3]),
+            fix="backfill with a run a partition, or use `python -m fints_pipeline.pipeline`",
+        )
+    key = context.partition_key
+    if not isinstance(key, dg.MultiPartitionKey):
+        raise KeyNotFoundError(
+            f"partition {key!r} is not an instrument and a month",
+            fix='tag the run with {"dagster/partition/instrument": "binance.BTCUSDT", '
+            '"dagster/partition/month": "2023-01"}',
+        )
+    keys = key.keys_by_dimension
+    if keys["month"] not in MONTHS.get_partition_keys():
+        raise KeyNotFoundError(
+            f"{keys['month']!r} is not a month from {FIRST_MONTH} to now",
+            fix="write it like 2023-01, or set FINTS_FIRST_MONTH",
+        )
+    return keys["instrument"], keys["month"]
+
+
+def fold_partition(experiment: str, fold: str) -> str:
+    """Return the partition key of an experiment's fold."""
+    return f"{experiment}.{fold}"
+
+
+def split_fold(key: str) -> tuple[str, str]:
+    """Return the experiment and the fold that a fold's partition key names.
+
+    Raises:
+        KeyNotFoundError: it is not of the form ``experiment.YYYY-MM-DD``.
+    """
+    experiment, _, fold = key.rpartition(".")
+    if not experiment:
+        raise KeyNotFoundError(
+            f"{key!r} is not a fold", fix="write it as <experiment>.<first test session>"
+        )
+    return experiment, fold
+
+
+def check_known(noun: str, name: str, known: list[str]) -> str:
+    """Return ``name`` if it is known, else raise with the nearest known ones."""
+    if name not in known:
+        raise KeyNotFoundError(f"no {noun} {name!r}", fix=nearest(name, known) or f"no {noun} yet")
+    return name

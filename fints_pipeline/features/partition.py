@@ -1,0 +1,27 @@
+"""One month of features: read the bars and their lookback, compute, write."""
+
+from __future__ import annotations
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.frames import to_arrow, to_pandas
+from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
+from fints_pipeline.base.lake.history import read_surroundings
+from fints_pipeline.features.config import FeaturesConfig
+from fints_pipeline.features.stage import run
+from fints_pipeline.schemas.features import features_contract
+
+CODE_VERSION = "1"
+
+
+def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month: str) -> Footer:
+    """Compute and write ``features/freq/instrument/month``.
+
+    Raises:
+        KeyNotFoundError: the month's bars are not in the lake.
+    """
+    read = read_surroundings(lake, "bars", freq, instrument, month, before=config.lookback)
+    frame = run(config, to_pandas(read.rows)).iloc[read.start : read.stop]
+    contract = features_contract(config.columns)
+    lineage = Lineage(CODE_VERSION, fingerprint(config), read.inputs)
+    key = series_key("features", freq, instrument, month)
+    return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)

@@ -1,0 +1,32 @@
+"""One month of labels: read the bars, what precedes and what follows them, compute, write."""
+
+from __future__ import annotations
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.frames import to_arrow, to_pandas
+from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
+from fints_pipeline.base.lake.history import read_surroundings
+from fints_pipeline.labels.config import LabelsConfig
+from fints_pipeline.labels.stage import run
+from fints_pipeline.schemas.labels import labels_contract
+
+CODE_VERSION = "1"
+
+
+def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: str) -> Footer:
+    """Compute and write ``labels/freq/instrument/month``.
+
+    The last rows stay null until the next month's bars are there; their arrival makes this
+    partition stale.
+
+    Raises:
+        KeyNotFoundError: the month's bars are not in the lake.
+    """
+    read = read_surroundings(
+        lake, "bars", freq, instrument, month, before=config.lookback, after=config.ahead
+    )
+    frame = run(config, to_pandas(read.rows)).iloc[read.start : read.stop]
+    contract = labels_contract([label.column for label in config.labels])
+    lineage = Lineage(CODE_VERSION, fingerprint(config), read.inputs)
+    key = series_key("labels", freq, instrument, month)
+    return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)
