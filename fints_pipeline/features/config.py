@@ -1,0 +1,48 @@
+"""The `features:` section of a dataset's config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+
+from fints_pipeline.base.components import Components
+from fints_pipeline.base.config import Config
+from fints_pipeline.base.series import KEY, refuse_duplicates
+from fints_pipeline.features.base import Feature
+
+CARRIED = (*KEY, "is_filled")
+"""Columns that a feature table takes over from the bars."""
+
+
+class FeaturesConfig(Config):
+    """Which features to compute, in the order of their columns.
+
+    In YAML the section is the list itself::
+
+        features:
+          - {name: log_return}
+          - {name: atr, window: 14}
+    """
+
+    features: Components("fints_pipeline.features", Feature)  # type: ignore[valid-type]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_plain_list(cls, section: Any) -> Any:
+        return {"features": section} if isinstance(section, list | tuple) else section
+
+    @model_validator(mode="after")
+    def _refuse_duplicate_columns(self) -> FeaturesConfig:
+        refuse_duplicates((*CARRIED, *self.columns))
+        return self
+
+    @property
+    def lookback(self) -> int:
+        """How many bars before row t it takes to compute row t of every column."""
+        return max((feature.lookback for feature in self.features), default=0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the feature columns, in order."""
+        return tuple(name for feature in self.features for name in feature.columns)

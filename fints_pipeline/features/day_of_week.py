@@ -1,0 +1,39 @@
+"""Day of the week of the session, as a Fourier pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from fints_pipeline.base.rolling import FloatArray, cos_sin
+from fints_pipeline.features.base import Feature
+
+DAYS_A_WEEK = 7
+
+
+class DayOfWeek(Feature):
+    """`day_of_week_sin` and `day_of_week_cos` of 2πd/7, d = 0 on Monday … 6 on Sunday.
+
+    The day is that of the session, not of the bar's stamp: an FX session that opens on Sunday
+    evening in New York is Monday's. The week has seven days in every market, so that crypto and
+    shares share a scale.
+
+    Causal: row t uses bar t's session alone. Warm-up: none.
+    Source: French, Stock Returns and the Weekend Effect (1980), for the effect.
+    """
+
+    @property
+    def lookback(self) -> int:
+        """None."""
+        return 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Sine and cosine."""
+        return ("day_of_week_sin", "day_of_week_cos")
+
+    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+        """Compute the Fourier pair."""
+        day = bars["session"].dt.dayofweek.to_numpy(dtype=np.float64)
+        cosine, sine = cos_sin(day / DAYS_A_WEEK)
+        return {"day_of_week_sin": sine, "day_of_week_cos": cosine}
