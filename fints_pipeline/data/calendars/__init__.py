@@ -5,11 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 from fints_pipeline.base.errors import CalendarError, nearest
-from fints_pipeline.data.calendars._base import Calendar, Segments
+from fints_pipeline.data.calendars._base import Calendar, Segments, Stamps, aware_utc, naive_utc
 from fints_pipeline.data.calendars.crypto_24_7 import Crypto247
 from fints_pipeline.data.calendars.fx_24_5 import Fx245
 
-__all__ = ["Calendar", "Segments", "calendar_for", "calendar_names"]
+__all__ = [
+    "Calendar",
+    "Segments",
+    "Stamps",
+    "aware_utc",
+    "calendar_for",
+    "calendar_names",
+    "naive_utc",
+]
 
 _ROUND_THE_CLOCK: dict[str, type[Calendar]] = {"crypto_24_7": Crypto247, "fx_24_5": Fx245}
 
