@@ -5,6 +5,8 @@ machine's choice, see torch_source), then this project, then a check that all of
 Standard library only, since nothing is installed yet.
 """
 
+from __future__ import annotations  # an older Python has to come as far as the message in main()
+
 import json
 import os
 import platform
@@ -13,7 +15,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import List  # noqa: UP035  so that an older Python reaches the message in main()
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "lock.txt"
@@ -49,7 +50,7 @@ class Environment:
                 "python3-venv, or name another one: make venv PYTHON=/path/to/python3.11"
             )
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the environment's Python quietly and hand back what it printed."""
         command = [str(self.python), *arguments]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -65,7 +66,7 @@ class Environment:
         say(f"  done in {time.monotonic() - started:.0f} s")
 
 
-def torch_source(environment: Environment) -> List[str]:
+def torch_source(environment: Environment) -> list[str]:
     """Return the pip arguments that say where torch comes from.
 
     TORCH_INDEX_URL, when set, decides. Otherwise pip's own sources do, except on Linux without an
@@ -90,7 +91,7 @@ def torch_source(environment: Environment) -> List[str]:
 
 def main(folder: Path) -> None:
     """Make or bring up to date the environment in `folder`."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  the user's Python, not the project's
         found = platform.python_version()
         fail(
             f"Python 3.11 or newer is needed, {sys.executable} is {found}; "
