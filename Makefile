@@ -12,9 +12,9 @@ LOCK_SUM := $(shell cat requirements/lock.txt requirements/torch.txt | cksum | t
 READY := $(VENV)/.ready-$(LOCK_SUM)
 
 # Where things live; each can be set from outside.
-export FINTS_LAKE ?= data_lake
-export FINTS_INBOX ?= data_lake/inbox
-export FINTS_CONFIGS ?= configs
+export FINTS_LAKE ?= $(CURDIR)/data_lake
+export FINTS_INBOX ?= $(FINTS_LAKE)/inbox
+export FINTS_CONFIGS ?= $(CURDIR)/configs
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/.mlflow/mlflow.db
 # Nothing phones home.
@@ -25,10 +25,10 @@ export HF_HUB_OFFLINE ?= 1
 
 FAST := not slow and not gpu and not shared_data and not browser and not server
 
-.PHONY: help venv home demo test test-full check ci ui mlflow bench lock format clean
+.PHONY: help venv home demo test test-full check ci ci-jobs ui mlflow bench lock format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(READY) ## make the environment in .venv from the lock
 
@@ -37,9 +37,10 @@ $(READY):
 	@rm -f $(VENV)/.ready-* && touch $@
 
 home: venv ## initialise Dagster's home and MLflow's store, once, before anything concurrent
-	@mkdir -p .mlflow $(DAGSTER_HOME)
-	@test -e $(DAGSTER_HOME)/dagster.yaml || ln -s $(CURDIR)/dagster.yaml $(DAGSTER_HOME)/
-	@test -e $(DAGSTER_HOME)/history/runs.db || $(VENV)/bin/dagster instance migrate >/dev/null
+	@mkdir -p .mlflow "$(DAGSTER_HOME)"
+	@test -e "$(DAGSTER_HOME)/dagster.yaml" || ln -sf "$(CURDIR)/dagster.yaml" "$(DAGSTER_HOME)/"
+	@test -e "$(DAGSTER_HOME)/.initialised" || \
+	  { $(VENV)/bin/dagster instance migrate >/dev/null && touch "$(DAGSTER_HOME)/.initialised"; }
 
 demo: home ## run the whole pipeline on a synthetic market, or on DATA=folder of your own archives
 	@$(PY) -m fints_pipeline.demo $(if $(DATA),--data "$(DATA)")
@@ -56,8 +57,11 @@ check: venv ## check format, lint, types and who imports whom
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
-ci: ## what a change has to pass
+ci: ## what a change has to pass: the environment, check, test, and the four jobs for real
 	@.ci/run
+
+ci-jobs: venv ## the four jobs through `dagster job execute`, in a scratch folder
+	@.ci/jobs
 
 ui: home ## serve Dagster's page and daemon on 127.0.0.1:3000
 	@$(VENV)/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(or $(PORT),3000)
