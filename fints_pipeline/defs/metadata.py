@@ -1,14 +1,16 @@
 """What the UI shows of a partition: rows, digest, columns, lineage."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleManifest, Footer
-from fints_pipeline.schemas.contract import TableContract
+
+if TYPE_CHECKING:
+    from fints_pipeline.schemas.contract import TableContract
 
 
-def table_metadata(footer: Footer, contract: TableContract, path: str) -> dict[str, Any]:
+def table_metadata(footer: Footer, contract: "TableContract", path: str) -> dict[str, Any]:
     """Return row count, column schema with units, digest and inputs of a written partition."""
     columns = [
         dg.TableColumn(

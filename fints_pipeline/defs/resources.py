@@ -40,8 +40,8 @@ class Project(dg.ConfigurableResource):
 def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
     """Start dagster-mlflow on the experiment's parent run; folds nest below it.
 
-    dagster-mlflow opens one MLflow run a Dagster run. Given the id of the experiment's own run, which
-    is found by its tag, it continues that one, so that every fold of an experiment ends up under it.
+    dagster-mlflow opens one MLflow run a Dagster run. Given the id of the experiment's own run,
+    which is found by its tag, it continues that one: every fold of an experiment ends up under it.
     """
     import mlflow
     from dagster_mlflow.resources import MlFlow
@@ -66,6 +66,9 @@ def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
         mlflow.end_run()
 
 
+Mlflow = dg.ResourceParam[Any]
+"""The `mlflow` resource: the module's functions, on the experiment's run."""
+
 mlflow_resource = dg.ResourceDefinition(
     resource_fn=_mlflow,
     required_resource_keys={"project"},
@@ -73,9 +76,9 @@ mlflow_resource = dg.ResourceDefinition(
 )
 
 
-def resources() -> dict[str, Any]:
+def resources(locations: Locations) -> dict[str, Any]:
     """Return the resources of the code location."""
     return {
-        "project": Project.from_locations(Locations.from_environment()),
+        "project": Project.from_locations(locations),
         "mlflow": mlflow_resource,
     }

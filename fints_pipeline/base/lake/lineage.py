@@ -34,7 +34,7 @@ class Staleness:
 
 
 def digests(lake: Lake, keys: Iterable[TableKey]) -> dict[str, str]:
-    """Return the current digest of each partition by its key's string, `ABSENT` where there is none."""
+    """Return each partition's current digest by its key's string, or `ABSENT`."""
     return {str(key): lake.footer(key).digest if lake.exists(key) else ABSENT for key in keys}
 
 
@@ -62,7 +62,7 @@ def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> 
 
 
 def current_digest(lake: Lake, name: str) -> str:
-    """Return the digest of the partition that lineage calls ``name``, `ABSENT` where there is none."""
+    """Return the digest of the partition that lineage calls ``name``, or `ABSENT`."""
     key = _parse(name)
     return lake.footer(key).digest if key is not None and lake.exists(key) else ABSENT
 

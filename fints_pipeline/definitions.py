@@ -1,0 +1,25 @@
+"""The Dagster code location: ``dagster dev -m fints_pipeline.definitions``."""
+
+import dagster as dg
+
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs import archives, evaluation, jobs, schedules, sensors, series, training
+from fints_pipeline.defs.resources import resources
+
+
+def build(locations: Locations) -> dg.Definitions:
+    """Return assets, jobs, schedules and sensors over the given folders."""
+    return dg.Definitions(
+        assets=[
+            archives.raw_slices,
+            *dg.load_assets_from_modules([archives, series, training, evaluation]),
+        ],
+        jobs=[jobs.ingest, jobs.data, jobs.pretrain, jobs.train, jobs.backtest],
+        schedules=[schedules.last_month],
+        sensors=[sensors.inbox_sensor, sensors.fold_sensor],
+        resources=resources(locations),
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build(Locations.from_environment())

@@ -1,0 +1,92 @@
+"""From files in the inbox to staged, verified, parsed slices."""
+
+import dagster as dg
+
+from fints_pipeline.base.config import load_config
+from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.failures import explained
+from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, series_partition
+from fints_pipeline.defs.resources import Project
+
+raw_slices = dg.AssetSpec(
+    "raw_slices",
+    deps=["raw_archives"],
+    partitions_def=SERIES,
+    group_name="data",
+    kinds={"parquet"},
+    owners=["team:data"],
+    description=(
+        "What the archives hold of one instrument's month, every delivery kept. Its data version "
+        "is the slice's digest and changes only when a new archive brings other rows for it, so "
+        "that an archive of a whole year makes stale just the months that it touches."
+    ),
+)
+
+
+@dg.asset(
+    group_name="data",
+    kinds={"zip"},
+    owners=["team:data"],
+    code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "none_quarantined",
+            asset="raw_archives",
+            description="Every archive in the inbox was accepted.",
+        )
+    ],
+)
+@explained
+def raw_archives(context: dg.AssetExecutionContext, project: Project):
+    """Archives of the inbox: checksums verified, unpacked safely, staged by content hash, parsed.
+
+    A refused archive is quarantined with its reason and stops no other. New instruments become
+    partitions; every touched slice is reported as a new version of `raw_slices`.
+    """
+    from fints_pipeline.data import staging
+
+    locations = project.locations
+    report = staging.stage_inbox(locations.inbox, locations.lake, dataset_configs(locations))
+    instruments = sorted({instrument for instrument, _ in report.slices})
+    context.instance.add_dynamic_partitions(INSTRUMENTS.name, instruments)
+    for (instrument, month), digest in sorted(report.slices.items()):
+        context.log_event(slice_materialization(instrument, month, digest))
+    metadata = {
+        "report": dg.MetadataValue.md(report.as_markdown()),
+        "accepted": len(report.accepted),
+        "unchanged": len(report.unchanged),
+        "quarantined": len(report.quarantined),
+        "instruments": ", ".join(instruments),
+    }
+    yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(report.digest))
+    yield dg.AssetCheckResult(
+        check_name="none_quarantined",
+        passed=not report.quarantined,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"quarantined": dg.MetadataValue.md(report.as_markdown())},
+    )
+
+
+def slice_materialization(instrument: str, month: str, digest: str) -> dg.AssetMaterialization:
+    """Return the event that tells Dagster a slice's current version."""
+    return dg.AssetMaterialization(
+        "raw_slices",
+        partition=series_partition(instrument, month),
+        metadata={"digest": digest},
+        tags={"dagster/data_version": digest},
+    )
+
+
+def dataset_configs(locations: Locations) -> list:
+    """Return the config of every data set.
+
+    Raises:
+        UserError: there is none, or one is wrong.
+    """
+    from fints_pipeline.data.config import DatasetConfig
+
+    paths = locations.dataset_configs()
+    if not paths:
+        raise UserError("no data set is configured", where=str(locations.configs / "data"))
+    return [load_config(path, DatasetConfig, section="dataset") for path in paths]

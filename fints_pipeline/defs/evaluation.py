@@ -1,0 +1,62 @@
+"""Assets cut by experiment: the walk-forward backtest and its report."""
+
+import dagster as dg
+
+from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.defs.failures import explained
+from fints_pipeline.defs.metadata import bundle_metadata, numbers
+from fints_pipeline.defs.partitions import EXPERIMENTS
+from fints_pipeline.defs.resources import Project
+
+_ALL = dg.AllPartitionMapping()
+
+
+@dg.asset(
+    deps=[
+        dg.AssetDep("predictions", partition_mapping=_ALL),
+        dg.AssetDep("bars", partition_mapping=_ALL),
+    ],
+    partitions_def=EXPERIMENTS,
+    group_name="evaluation",
+    kinds={"numba"},
+    owners=["team:research"],
+    code_version="1",
+)
+@explained
+def walk_forward_backtest(context: dg.AssetExecutionContext, project: Project):
+    """Test spans traded in order: signals at the close, fills at the next open, with costs."""
+    from fints_pipeline import backtest
+
+    locations = project.locations
+    config = backtest.load_backtest(locations.backtest_config(context.partition_key))
+    result = backtest.run_backtest(locations, config)
+    key = BundleKey.of("backtests", experiment=context.partition_key)
+    metadata = bundle_metadata(result.manifest, str(project.lake.root / key.folder))
+    return dg.MaterializeResult(
+        metadata=metadata | numbers(result.metrics) | {"verdict": result.verdict.sentence},
+        data_version=dg.DataVersion(result.manifest.digest),
+    )
+
+
+@dg.asset(
+    deps=["walk_forward_backtest"],
+    partitions_def=EXPERIMENTS,
+    group_name="evaluation",
+    kinds={"html"},
+    owners=["team:research"],
+    code_version="1",
+)
+@explained
+def backtest_report(context: dg.AssetExecutionContext, project: Project):
+    """The experiment's report: one HTML page that opens without a network, Markdown and JSON."""
+    from fints_pipeline import backtest
+
+    locations = project.locations
+    config = backtest.load_backtest(locations.backtest_config(context.partition_key))
+    manifest = backtest.write_report(locations, config)
+    key = BundleKey.of("reports", experiment=context.partition_key)
+    folder = project.lake.open_bundle(key)
+    metadata = bundle_metadata(manifest, str(folder))
+    metadata["report"] = dg.MetadataValue.url((folder / "report.html").resolve().as_uri())
+    metadata["summary"] = dg.MetadataValue.md((folder / "report.md").read_text(encoding="utf-8"))
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))

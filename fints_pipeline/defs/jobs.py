@@ -1,0 +1,32 @@
+"""The jobs, in the order in which they run: ingest, data, pretrain, train, backtest."""
+
+import dagster as dg
+
+SERIES_ASSETS = ("bars", "features", "labels", "brooks_tokens")
+"""Assets of one instrument's month, in an order in which they can be made."""
+
+ingest = dg.define_asset_job(
+    "ingest",
+    dg.AssetSelection.assets("raw_archives"),
+    description="Verify, unpack and parse what lies in the inbox.",
+)
+data = dg.define_asset_job(
+    "data",
+    dg.AssetSelection.assets(*SERIES_ASSETS),
+    description="Bars, features, labels and tokens of one instrument's month.",
+)
+pretrain = dg.define_asset_job(
+    "pretrain",
+    dg.AssetSelection.assets("token_vocabulary", "pretrained_mlm"),
+    description="Vocabulary and masked language model of one fold's training span.",
+)
+train = dg.define_asset_job(
+    "train",
+    dg.AssetSelection.assets("finetuned_classifier", "patchtst", "predictions"),
+    description="Fine-tuned classifier, PatchTST and the predictions of one fold.",
+)
+backtest = dg.define_asset_job(
+    "backtest",
+    dg.AssetSelection.assets("walk_forward_backtest", "backtest_report"),
+    description="Walk-forward backtest and report of one experiment.",
+)

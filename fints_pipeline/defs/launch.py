@@ -1,0 +1,67 @@
+"""Run the code location's jobs one after the other in this process, events and all."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+
+from fints_pipeline.base.errors import UserError
+from fints_pipeline.defs.partitions import (
+    EXPERIMENTS,
+    FOLDS,
+    INSTRUMENTS,
+    fold_partition,
+    series_partition,
+)
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class Launcher:
+    """Executes jobs in-process against a Dagster instance.
+
+    Args:
+        instance: Where runs and events are recorded.
+        definitions: The code location.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
+        self._instance = instance
+        self._definitions = definitions
+
+    def ingest(self) -> None:
+        """Stage the inbox."""
+        self._run("ingest")
+
+    def series(self, instrument: str, month: str, assets: Sequence[str]) -> None:
+        """Materialise some assets of one instrument's month."""
+        self._instance.add_dynamic_partitions(INSTRUMENTS.name, [instrument])
+        selection = [dg.AssetKey(name) for name in assets]
+        self._run("data", series_partition(instrument, month), asset_selection=selection)
+
+    def fold(self, job: str, experiment: str, fold: str) -> None:
+        """Run `pretrain` or `train` for one fold."""
+        key = fold_partition(experiment, fold)
+        self._instance.add_dynamic_partitions(FOLDS.name, [key])
+        self._run(job, key)
+
+    def backtest(self, experiment: str) -> None:
+        """Run the backtest and report of one experiment."""
+        self._instance.add_dynamic_partitions(EXPERIMENTS.name, [experiment])
+        self._run("backtest", experiment)
+
+    def _run(self, job: str, partition_key: str | None = None, **options: Any) -> None:
+        try:
+            self._definitions.get_job_def(job).execute_in_process(
+                instance=self._instance, partition_key=partition_key, run_config=_QUIET, **options
+            )
+        except dg.Failure as failure:
+            raise UserError(failure.description or f"job {job} failed") from None
+
+
+@contextmanager
+def launcher(definitions: dg.Definitions) -> Iterator[Launcher]:
+    """Yield a launcher on the instance of ``DAGSTER_HOME``."""
+    with dg.DagsterInstance.get() as instance:
+        yield Launcher(instance, definitions)

@@ -1,0 +1,84 @@
+"""Sensors, off until someone turns them on."""
+
+import dagster as dg
+
+from fints_pipeline.defs.jobs import backtest, data, ingest, pretrain
+from fints_pipeline.defs.partitions import (
+    EXPERIMENTS,
+    FOLDS,
+    INSTRUMENTS,
+    fold_partition,
+    series_partition,
+)
+from fints_pipeline.defs.reconcile import instruments, outdated
+from fints_pipeline.defs.resources import Project
+
+
+@dg.sensor(
+    jobs=[ingest, data],
+    minimum_interval_seconds=30,
+    description="New files in the inbox: stage them, then make the months that they touch.",
+)
+def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
+    """Request `ingest` when the inbox changed, and `data` for every missing or stale month.
+
+    The cursor is the inbox's fingerprint. A month is asked for once for each cause.
+    """
+    from fints_pipeline.data import inbox
+
+    locations = project.locations
+    requests = []
+    fingerprint = inbox.fingerprint(locations.inbox)
+    if fingerprint != context.cursor:
+        requests.append(dg.RunRequest(run_key=f"ingest:{fingerprint}", job_name=ingest.name))
+    known = instruments(locations.lake)
+    requests += [_data_request(item) for item in outdated(locations)]
+    return dg.SensorResult(
+        run_requests=requests,
+        dynamic_partitions_requests=[INSTRUMENTS.build_add_request(known)] if known else [],
+        cursor=fingerprint,
+    )
+
+
+@dg.sensor(
+    jobs=[pretrain, backtest],
+    minimum_interval_seconds=60,
+    description="Experiments under configs/train: add the folds whose test span is complete.",
+)
+def fold_sensor(context: dg.SensorEvaluationContext, project: Project):
+    """Add partitions for experiments and their complete folds; runs are left to the user."""
+    found = complete_folds(project.locations)
+    folds = [fold_partition(name, fold) for name, keys in found.items() for fold in keys]
+    return dg.SensorResult(
+        dynamic_partitions_requests=[
+            EXPERIMENTS.build_add_request(sorted(found)),
+            FOLDS.build_add_request(folds),
+        ]
+    )
+
+
+def complete_folds(locations) -> dict[str, list[str]]:
+    """Return the fold keys of every experiment whose data suffices for one."""
+    from fints_pipeline import train
+    from fints_pipeline.base.errors import UserError
+
+    folds = {}
+    for path in sorted((locations.configs / "train").glob("*.yaml")):
+        try:
+            experiment = train.load_experiment(path)
+            folds[experiment.experiment] = [
+                fold.key for fold in train.experiment_folds(locations.lake, experiment)
+            ]
+        except UserError:
+            continue  # its instruments have not arrived, or too few sessions of them
+    return folds
+
+
+def _data_request(item) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"data:{item.instrument}|{item.month}:{item.cause}",
+        job_name=data.name,
+        partition_key=series_partition(item.instrument, item.month),
+        asset_selection=[dg.AssetKey(name) for name in item.assets],
+        tags={"fints/instrument": item.instrument},
+    )

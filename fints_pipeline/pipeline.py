@@ -1,0 +1,135 @@
+"""The whole way in one command: ingest, data, pretrain, train, backtest.
+
+``python -m fints_pipeline.pipeline --experiment demo`` runs the jobs of the Dagster code location
+in order and in this process, with their events recorded in the Dagster instance of
+``DAGSTER_HOME``. Months that are up to date are left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fints_pipeline.base import cli
+from fints_pipeline.base.errors import ConfigError, UserError
+from fints_pipeline.base.locations import Locations
+
+if TYPE_CHECKING:
+    from fints_pipeline.defs.launch import Launcher
+
+_MAX_PASSES = 4
+
+
+class Progress:
+    """Prints each step with the seconds that it took."""
+
+    def step(self, job: str, what: str, run: Callable[..., None], *arguments: object) -> None:
+        """Run one step and print its line."""
+        started = time.perf_counter()
+        run(*arguments)
+        print(f"  {job:<9} {what:<56} {time.perf_counter() - started:6.1f} s", flush=True)
+
+
+def ingest_and_build(launcher: Launcher, locations: Locations, progress: Progress) -> None:
+    """Stage the inbox, then make every missing or stale month, earlier months first.
+
+    Labels wait for the month after theirs where its archive is there; a second pass makes them.
+
+    Raises:
+        UserError: a month stays stale although its job has run.
+    """
+    from fints_pipeline.defs.reconcile import Outdated, outdated
+
+    def build(item: Outdated, assets: Sequence[str]) -> None:
+        what = f"{item.instrument} {item.month}  {' '.join(assets)}"
+        progress.step("data", what, launcher.series, item.instrument, item.month, assets)
+
+    progress.step("ingest", str(locations.inbox), launcher.ingest)
+    for item in outdated(locations):
+        if first := [name for name in item.assets if name != "labels"]:
+            build(item, first)
+    for _ in range(_MAX_PASSES):
+        rest = list(outdated(locations))
+        if not rest:
+            return
+        for item in rest:
+            build(item, item.assets)
+    raise UserError(f"still stale after {_MAX_PASSES} passes: {rest[0].cause}")
+
+
+def train_and_test(
+    launcher: Launcher, locations: Locations, experiments: Iterable[str], progress: Progress
+) -> None:
+    """Pretrain, train and predict every fold of each experiment, then backtest and report it."""
+    from fints_pipeline import train
+
+    for name in experiments:
+        experiment = train.load_experiment(locations.train_config(name))
+        for fold in train.experiment_folds(locations.lake, experiment):
+            for job in ("pretrain", "train"):
+                what = f"{name} {fold.key}"
+                progress.step(job, what, launcher.fold, job, name, fold.key)
+        progress.step("backtest", name, launcher.backtest, name)
+
+
+def run(locations: Locations, experiments: Sequence[str]) -> None:
+    """Run every stage for these experiments.
+
+    Raises:
+        ConfigError: ``DAGSTER_HOME`` is not set.
+    """
+    from fints_pipeline.definitions import build
+    from fints_pipeline.defs.launch import launcher
+
+    check_dagster_home()
+    progress = Progress()
+    with launcher(build(locations)) as jobs:
+        ingest_and_build(jobs, locations, progress)
+        train_and_test(jobs, locations, experiments, progress)
+
+
+def check_dagster_home() -> None:
+    """Raise `ConfigError` unless ``DAGSTER_HOME`` names a folder."""
+    home = os.environ.get("DAGSTER_HOME", "")
+    if not home or not Path(home).is_dir():
+        raise ConfigError(
+            "DAGSTER_HOME must name the folder where Dagster keeps its runs",
+            where=f"DAGSTER_HOME={home!r}",
+            fix='run `make home`, then `export DAGSTER_HOME="$PWD/.dagster"`',
+        )
+
+
+def summarise(locations: Locations, experiments: Iterable[str]) -> None:
+    """Print each experiment's headline table and where its report lies."""
+    from fints_pipeline import backtest
+
+    for name in experiments:
+        config = backtest.load_backtest(locations.backtest_config(name))
+        backtest.print_headline(locations, config)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse the command line and run the pipeline."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fints_pipeline.pipeline", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument(
+        "--experiment",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="an experiment under configs/train; give it again for more",
+    )
+    arguments = parser.parse_args(argv)
+    locations = Locations.from_environment()
+    run(locations, arguments.experiment)
+    summarise(locations, arguments.experiment)
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
