@@ -23,9 +23,8 @@ def test_a_split_is_no_burst_of_trading() -> None:
 
 
 def test_null_without_volume() -> None:
-    assert np.isnan(
-        VolumeZscore(window=2).compute(random_bars(9, volume="none"))["volume_zscore_2"]
-    ).all()
+    feature = VolumeZscore(window=2)
+    assert np.isnan(feature.compute(random_bars(9, volume="none"))["volume_zscore_2"]).all()
     bars = hand_bars(opens(*[5] * 4), volume=[1, np.nan, 3, 4])
     got = feature.compute(bars)["volume_zscore_2"]
     np.testing.assert_allclose(got, [np.nan, np.nan, np.nan, math.sqrt(0.5)])
