@@ -1,0 +1,198 @@
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fints_pipeline.base.errors import ArchiveError, LakeError
+from fints_pipeline.data import archives
+from fints_pipeline.data.limits import Limits
+from fints_pipeline_tests.data.archive_builders import (
+    ARCHIVE,
+    MALFORMED,
+    MEMBER,
+    bomb,
+    good_zip,
+    klines,
+    write,
+    zip_bytes,
+)
+
+SMALL = Limits(total_bytes=50_000, members=50)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_malformed_archives_are_refused_clearly_and_leave_nothing(case: str, tmp_path: Path):
+    build, words = MALFORMED[case]
+    path = write(tmp_path / ARCHIVE, build())
+    with pytest.raises(ArchiveError) as refusal:
+        archives.stage(path, tmp_path / "staging", SMALL)
+    assert words in str(refusal.value)
+    assert files_below(tmp_path / "staging") == []
+    assert [each.name for each in (tmp_path / "staging").glob("*")] == []
+    write(path, good_zip())
+    assert archives.stage(path, tmp_path / "staging", SMALL).members[0].name == MEMBER
+
+
+def test_members_lie_under_their_digest_and_names_are_metadata(tmp_path: Path):
+    content = {"deep/down/a.csv": klines(), "b.csv": klines(9), "same.csv": klines()}
+    path = write(tmp_path / "x.zip", zip_bytes(content))
+    staged = archives.stage(path, tmp_path / "staging")
+    assert staged.folder.name == staged.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [member.name for member in staged.members] == list(content)
+    for member in staged.members:
+        assert staged.path(member).read_bytes() == content[member.name]
+    assert len(files_below(staged.folder)) == 3  # two distinct members and the manifest
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_stored_and_deflated_members_are_taken(method: int, tmp_path: Path):
+    path = write(tmp_path / "x.zip", zip_bytes({"a.csv": klines()}, method))
+    staged = archives.stage(path, tmp_path / "staging")
+    assert staged.path(staged.members[0]).read_bytes() == klines()
+
+
+def test_zip64_is_taken(tmp_path: Path):
+    path = tmp_path / "x.zip"
+    with (
+        zipfile.ZipFile(path, "w") as archive,
+        archive.open("a.csv", "w", force_zip64=True) as member,
+    ):
+        member.write(klines())
+    assert archives.stage(path, tmp_path / "staging").members[0].size == len(klines())
+
+
+def test_staging_is_idempotent_whatever_the_name(tmp_path: Path):
+    first = write(tmp_path / "a.zip", good_zip())
+    second = write(tmp_path / "b.zip", good_zip())
+    os.utime(second, (1, 1))
+    staged = archives.stage(first, tmp_path / "staging")
+    before = {path: path.stat().st_mtime_ns for path in files_below(tmp_path / "staging")}
+    again = archives.stage(second, tmp_path / "staging")
+    assert again == staged
+    assert {p: p.stat().st_mtime_ns for p in files_below(tmp_path / "staging")} == before
+
+
+def test_plain_csv_is_one_member_of_itself(tmp_path: Path):
+    path = write(tmp_path / MEMBER, klines())
+    staged = archives.stage(path, tmp_path / "staging")
+    assert [(m.name, m.size) for m in staged.members] == [(MEMBER, len(klines()))]
+
+
+def test_csv_that_is_a_zip_is_refused(tmp_path: Path):
+    path = write(tmp_path / MEMBER, good_zip())
+    with pytest.raises(ArchiveError, match=r"itself an archive \(zip\)"):
+        archives.stage(path, tmp_path / "staging")
+
+
+def test_limits_count_real_bytes_where_the_header_is_honest_too(tmp_path: Path):
+    path = write(tmp_path / "x.zip", bomb(3_000_000))
+    generous = Limits(ratio=5000)
+    assert archives.stage(path, tmp_path / "staging", generous).members[0].size == 3_000_000
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_damaged_staging_is_staged_again(published: bool, tmp_path: Path):
+    path = write(tmp_path / "x.zip", good_zip())
+    staged = archives.stage(path, tmp_path / "staging")
+    member = staged.path(staged.members[0])
+    if published:
+        (staged.folder / archives.MANIFEST).write_text("{")
+    else:
+        member.unlink()
+    again = archives.stage(path, tmp_path / "staging")
+    assert again.path(again.members[0]).read_bytes() == klines()
+
+
+def test_rotten_member_is_not_read(tmp_path: Path):
+    staged = archives.stage(write(tmp_path / "x.zip", good_zip()), tmp_path / "staging")
+    (staged.folder / staged.members[0].sha256).write_bytes(b"?" * len(klines()))
+    with pytest.raises(LakeError, match="missing or damaged"):
+        staged.path(staged.members[0])
+
+
+@pytest.mark.parametrize("stage_of_death", ["_write_manifest", "_inflate"])
+def test_dying_midway_leaves_nothing(
+    stage_of_death: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = write(tmp_path / "x.zip", zip_bytes({"a.csv": klines(), "b.csv": klines(7)}))
+    real = getattr(archives, stage_of_death)
+    calls = []
+
+    def die(*arguments: object) -> object:
+        calls.append(arguments)
+        if stage_of_death == "_inflate" and len(calls) == 1:
+            return real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(archives, stage_of_death, die)
+    with pytest.raises(KeyboardInterrupt):
+        archives.stage(path, tmp_path / "staging")
+    assert list((tmp_path / "staging").iterdir()) == []
+    monkeypatch.undo()
+    assert len(archives.stage(path, tmp_path / "staging").members) == 2
+
+
+def test_full_disk_is_the_lakes_fault_not_the_archives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archives, "_write_manifest", full)
+    with pytest.raises(LakeError, match="No space left"):
+        archives.stage(write(tmp_path / "x.zip", good_zip()), tmp_path / "staging")
+
+
+def test_pipe_is_refused_without_waiting(tmp_path: Path):
+    os.mkfifo(tmp_path / "x.zip")
+    with pytest.raises(ArchiveError, match="not a regular file"):
+        archives.stage(tmp_path / "x.zip", tmp_path / "staging")
+
+
+def test_manifest_holds_names_sizes_and_delivery_time(tmp_path: Path):
+    path = write(tmp_path / "x.zip", good_zip())
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    staged = archives.stage(path, tmp_path / "staging")
+    manifest = json.loads((staged.folder / archives.MANIFEST).read_text())
+    assert manifest["known_at"] == "2023-11-14T22:13:20+00:00"
+    assert manifest["members"] == [
+        {"name": MEMBER, "sha256": hashlib.sha256(klines()).hexdigest(), "size": len(klines())}
+    ]
+
+
+BASES = [good_zip(), zip_bytes({"a/b.csv": klines(40), "c.txt": b"note"}, zipfile.ZIP_STORED)]
+
+
+@settings(max_examples=150)
+@given(
+    base=st.sampled_from(BASES),
+    edits=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6),
+    cut=st.one_of(st.none(), st.integers(1, 400)),
+)
+def test_no_damage_leaks_another_error(
+    tmp_path_factory: pytest.TempPathFactory,
+    base: bytes,
+    edits: list[tuple[int, int]],
+    cut: int | None,
+):
+    folder = tmp_path_factory.mktemp("fuzz")
+    content = bytearray(base)
+    for at, value in edits:
+        content[at % len(content)] = value
+    path = write(folder / "x.zip", bytes(content[:-cut] if cut else content))
+    try:
+        staged = archives.stage(path, folder / "staging", SMALL)
+    except ArchiveError:
+        assert files_below(folder) == [path]
+    else:
+        for member in staged.members:
+            staged.path(member)
