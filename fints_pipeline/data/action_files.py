@@ -1,0 +1,153 @@
+"""Splits and dividends from a ``corporate_actions.csv`` in a dataset's inbox folder.
+
+Columns ``symbol, ex_date, kind, value``, with a header: ``AAPL,2014-06-09,split,7`` is seven new
+shares for each old one; a dividend's value is quote currency a share.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from fints_pipeline.base.errors import ArchiveError, UserError
+from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
+from fints_pipeline.base.lake.contract import TableValidator
+from fints_pipeline.base.time import month_of
+from fints_pipeline.data.csv_table import bad_cell, read_csv
+from fints_pipeline.data.formats._base import check_symbol
+from fints_pipeline.data.slices import SliceChange
+
+FILE_NAME = "corporate_actions.csv"
+TABLE = "corporate_actions"
+EVENT = "event"
+CODE_VERSION = "action_files 1"
+COLUMNS = ("symbol", "ex_date", "kind", "value")
+KINDS = ("split", "dividend")
+_TYPES = {
+    "symbol": pa.string(),
+    "ex_date": pa.date32(),
+    "kind": pa.string(),
+    "value": pa.float64(),
+}
+ACTIONS_SCHEMA = pa.schema(
+    [
+        pa.field("instrument", pa.string(), nullable=False),
+        pa.field("ex_date", pa.date32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("known_at", pa.timestamp("us", "UTC"), nullable=False),
+    ]
+)
+_KEY = ["instrument", "ex_date", "kind", "value"]
+
+
+def action_key(instrument: str, month: str) -> TableKey:
+    """Return the partition of one instrument's actions with ex-dates in ``month``."""
+    return series_key(TABLE, EVENT, instrument, month)
+
+
+def read_actions(path: Path, where: str, dataset: str, known_at: datetime) -> pa.Table:
+    """Read one file.
+
+    Args:
+        path: The file.
+        where: How errors name it.
+        dataset: Name of the dataset that its symbols belong to.
+        known_at: When it was delivered, UTC.
+
+    Returns:
+        `ACTIONS_SCHEMA`; no rows where the file has only a header.
+
+    Raises:
+        ArchiveError: the header is another one, or a row is wrong; the message names it.
+    """
+    _check_header(path, where)
+    try:
+        table = read_csv(path, where, COLUMNS, _TYPES, skip_rows=1)
+    except ArchiveError as error:
+        if error.what != "the file holds no rows":
+            raise
+        table = pa.schema(list(_TYPES.items())).empty_table()
+    for row, action in enumerate(table.to_pylist(), start=2):
+        _check_row(action, row, where)
+    rows = table.to_pylist()
+    columns = {
+        "instrument": [f"{dataset}.{row['symbol']}" for row in rows],
+        **{name: [row[name] for row in rows] for name in ("ex_date", "kind", "value")},
+        "known_at": [known_at] * len(rows),
+    }
+    return pa.table(columns, schema=ACTIONS_SCHEMA)
+
+
+def merge_actions(
+    lake: Lake, actions: pa.Table, archive: str, validator: TableValidator
+) -> tuple[list[SliceChange], list[TableKey]]:
+    """Add actions to the lake; one that is there already keeps the time it was first known.
+
+    A restated value is kept beside the earlier one, with its own ``known_at``.
+
+    Returns:
+        The partitions whose content changed, and all that the actions lie in.
+    """
+    partitions: dict[tuple[str, str], list[dict[str, object]]] = {}
+    for action in actions.to_pylist():
+        name = action["instrument"], month_of(action["ex_date"])
+        partitions.setdefault(name, []).append(action)
+    changes, keys = [], []
+    for (instrument, month), rows in sorted(partitions.items()):
+        key = action_key(instrument, month)
+        before = lake.footer(key) if lake.exists(key) else None
+        inputs = {**(before.lineage.inputs if before else {}), f"archives/{archive}": archive}
+        footer = lake.update(
+            key,
+            partial(_add, pa.Table.from_pylist(rows, schema=ACTIONS_SCHEMA)),
+            validator,
+            Lineage(CODE_VERSION, "", inputs),
+        )
+        keys.append(key)
+        digest = before.digest if before else None
+        if footer.digest != digest:
+            changes.append(
+                SliceChange(TABLE, instrument, month, digest, footer.digest, footer.rows)
+            )
+    return changes, keys
+
+
+def _add(actions: pa.Table, before: pa.Table | None) -> pa.Table:
+    """Return a partition with ``actions`` added, each kept once with its first ``known_at``."""
+    both = [actions] if before is None else [before.cast(actions.schema), actions]
+    rows = pa.concat_tables(both).group_by(_KEY).aggregate([("known_at", "min")])
+    rows = rows.rename_columns([*_KEY, "known_at"])
+    order = [(name, "ascending") for name in ("ex_date", "kind", "known_at", "value")]
+    return rows.sort_by(order).cast(actions.schema)
+
+
+def _check_header(path: Path, where: str) -> None:
+    with path.open("rb") as stream:
+        first = stream.readline(4096).decode("utf-8-sig", "replace")
+    names = tuple(cell.strip().strip('"').casefold() for cell in first.split(","))
+    if names != COLUMNS:
+        raise ArchiveError(
+            f"the header is {first.strip()[:80]!r}",
+            where=f"{where}, row 1",
+            fix=f"write {','.join(COLUMNS)} in the first line",
+        )
+
+
+def _check_row(action: dict[str, object], row: int, where: str) -> None:
+    for column, value in action.items():
+        if value is None:
+            raise bad_cell(where, row, column, "", "there (the cell is empty)")
+    try:
+        check_symbol(str(action["symbol"]))
+    except UserError as error:
+        raise ArchiveError(error.what, where=f"{where}, row {row}, column symbol") from None
+    if action["kind"] not in KINDS:
+        raise bad_cell(where, row, "kind", action["kind"], " or ".join(KINDS))
+    value = action["value"]
+    if not isinstance(value, float) or not math.isfinite(value) or value <= 0:
+        raise bad_cell(where, row, "value", value, "a positive number")

@@ -1,0 +1,202 @@
+"""The inbox into the lake: every archive verified, unpacked, recognised, parsed and sliced.
+
+One bad archive never stops the others: it goes to quarantine with its reason and stays where it
+lies. What was staged before is not read again unless the way to read it changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.errors import (
+    ArchiveError,
+    CalendarError,
+    FormatError,
+    SchemaError,
+    UserError,
+)
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
+from fints_pipeline.data import action_files, archives, inbox
+from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
+from fints_pipeline.data.inbox import Delivery
+from fints_pipeline.data.intake import Intake, take_actions, take_bars
+from fints_pipeline.data.limits import Limits
+from fints_pipeline.data.quarantine import Quarantine
+from fints_pipeline.data.sources import Source, claim, claim_actions, load_sources
+from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
+
+FOLDER = "staging"
+_REFUSALS = (ArchiveError, FormatError, CalendarError, SchemaError)
+
+
+def stage_inbox(
+    inbox_folder: Path | str,
+    lake: Lake,
+    datasets: Sequence[DatasetConfig],
+    limits: Limits | None = None,
+) -> StagingReport:
+    """Bring an inbox's archives into the lake's ``raw_bars`` and ``corporate_actions`` tables.
+
+    Runs on one lake follow each other: a lock is held meanwhile.
+
+    Args:
+        inbox_folder: Where the archives lie, with or without a folder a dataset.
+        lake: The lake; archives are unpacked below ``<lake>/staging``.
+        datasets: The configured datasets.
+        limits: What an archive may unfold to.
+
+    Returns:
+        What was read, what was there already, what is refused and which slices changed.
+
+    Raises:
+        ArchiveError: the inbox itself cannot be read.
+        ConfigError: the datasets contradict themselves.
+        LakeError: the lake cannot be written.
+    """
+    folder = inbox.resolve(inbox_folder)
+    stager = _Stager(lake, load_sources(datasets), limits or Limits())
+    with locked(lake.root / ".locks" / "staging.lock"):
+        stager.run(folder)
+    return stager.report
+
+
+class _Stager:
+    """One run over one inbox."""
+
+    def __init__(self, lake: Lake, sources: list[Source], limits: Limits) -> None:
+        self.lake = lake
+        self.sources = sources
+        self.limits = limits
+        self.staging = lake.root / FOLDER
+        self.quarantine = Quarantine(lake.root)
+        self.report = StagingReport()
+        self.rules = fingerprint(
+            {
+                "sources": sorted(source.fingerprint for source in sources),
+                "limits": limits,
+                "actions": action_files.CODE_VERSION,
+            }
+        )
+
+    def run(self, folder: Path) -> None:
+        """Handle everything that lies in ``folder``."""
+        self._remove_leftovers()
+        self.index = DeliveryIndex(self.staging)
+        found = inbox.scan(folder)
+        self.report.unfinished += found.unfinished
+        self.report.ignored += found.ignored
+        try:
+            for relative, error in found.refused:
+                self._refuse(relative, folder / relative, [], None, error)
+            # In the order of delivery, so that of equal archives the first one dates the rows.
+            for delivery in sorted(
+                found.deliveries, key=lambda each: (each.mtime_ns, each.relative)
+            ):
+                self._handle(delivery)
+            present = {delivery.path for delivery in found.deliveries}
+            present |= {folder / relative for relative, _ in found.refused}
+            for entry in self.index.remove_missing(folder, present):
+                self._settle(entry)
+        finally:
+            self.index.save()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed runs left; the lock says that no other run is at work."""
+        for path in self.staging.glob(f"{TEMPORARY_PREFIX}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    def _handle(self, delivery: Delivery) -> None:
+        entry = self.index.get(delivery.path)
+        if entry is not None and self._repeat(delivery, entry):
+            return
+        try:
+            intake = self._take(delivery)
+        except _REFUSALS as error:
+            if _is_unfinished(delivery):
+                self.report.unfinished.append(delivery.relative)
+            else:
+                sha256 = archives.sha256_of(delivery.path)
+                self._refuse(delivery.relative, delivery.path, delivery.stamp, sha256, error)
+            return
+        if intake is None:
+            self.report.unfinished.append(delivery.relative)
+            return
+        self.report.slices += intake.changes
+        target = self.report.accepted if intake.read else self.report.unchanged
+        target.append(intake.delivery)
+        self.index.put(
+            delivery.path,
+            IndexEntry(
+                stamp=delivery.stamp,
+                rules=self.rules,
+                sha256=intake.delivery.sha256,
+                dataset=intake.delivery.dataset,
+                read_with=intake.delivery.rules,
+                parts=list(intake.parts),
+            ),
+        )
+        self._settle(entry)
+
+    def _repeat(self, delivery: Delivery, entry: IndexEntry) -> bool:
+        """Report a file as last time if nothing about it changed; say whether that was so."""
+        if entry.stamp != delivery.stamp or entry.rules != self.rules:
+            return False
+        if entry.quarantine is not None:
+            record = self.quarantine.get(entry.quarantine)
+            if record is None or record.resolved is not None:
+                return False
+            self.report.quarantined.append(record)
+            return True
+        if entry.sha256 is None or entry.dataset is None or entry.read_with is None:
+            return False
+        if not parts_exist(self.lake, entry.parts):
+            return False
+        self.report.unchanged.append(
+            StagedDelivery(delivery.relative, entry.sha256, entry.dataset, entry.read_with)
+        )
+        return True
+
+    def _take(self, delivery: Delivery) -> Intake | None:
+        """Stage, parse and slice one file; None when it turns out to be still being written."""
+        staged = archives.stage(delivery.path, self.staging, self.limits)
+        if _is_unfinished(delivery):
+            return None
+        if delivery.path.name.casefold() == action_files.FILE_NAME:
+            dataset = claim_actions(delivery.folder, self.sources)
+            return take_actions(self.lake, delivery.relative, staged, dataset)
+        taken = claim(staged, delivery.folder, self.sources)
+        return take_bars(self.lake, delivery.relative, staged, taken)
+
+    def _refuse(
+        self, relative: str, path: Path, stamp: list[object], sha256: str | None, error: UserError
+    ) -> None:
+        entry = self.index.get(path)
+        record = self.quarantine.add(relative, sha256, error)
+        self.report.quarantined.append(record)
+        self.index.put(
+            path, IndexEntry(stamp, self.rules, sha256, None, None, [], quarantine=record.key)
+        )
+        self._settle(entry)
+
+    def _settle(self, entry: IndexEntry | None) -> None:
+        """Mark a former entry's quarantine record as settled, unless another file stands on it."""
+        key = entry.quarantine if entry is not None else None
+        if key is not None and not self.index.refers_to(key):
+            self.quarantine.resolve(key)
+
+
+def _is_unfinished(delivery: Delivery) -> bool:
+    """Return whether a file changed, or went away, since it was listed."""
+    try:
+        status = delivery.path.stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (delivery.size, delivery.mtime_ns)
