@@ -31,7 +31,8 @@ def hand_bars(
         filled: indices of the rows that are filled.
     """
     count = len(rows)
-    days = pd.Series(pd.to_datetime(sessions or ["2024-03-04"] * count)).astype("datetime64[us]")
+    dates = pd.to_datetime(list(sessions or ["2024-03-04"] * count))
+    days = pd.Series(dates).astype("datetime64[us]")
     opens = days.dt.tz_localize("UTC") + pd.Timedelta("14h30m")
     open_time = opens + pd.to_timedelta(days.groupby(days).cumcount() * 5, unit="min")
     prices = np.array(rows, dtype=np.float64).reshape(count, 4)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 Volume = Literal["full", "some", "none"]
 Ints = npt.NDArray[np.int64]
 
-SPLIT_RATIOS = (2.0, 3.0, 0.1)
+SPLIT_RATIOS = (2.0, 5.0, 0.1)
+"""Their product is 1, so that a long history's prices stay where they are."""
 FIRST_SESSION = np.datetime64("2024-01-02", "D")
 RESET_OPEN_MINUTE = 14 * 60 + 30
 PRICE_FLOOR_TICKS = 60
@@ -53,7 +54,7 @@ def random_bars(
         missing: share of the scheduled bars that have no row at all.
         filled: share of the rows that are filled (all four prices at the close before, volume 0).
         zero_range: share of the rows that traded at one price.
-        splits: chance that a session begins with a split (2:1, 3:1 or a 1:10 reverse split).
+        splits: chance that a session begins with a split (2:1, 5:1 or a 1:10 reverse split).
         volume: "full"; "some" (a tenth null); "none" (all null).
         instrument: value of the `instrument` column.
 
@@ -66,7 +67,8 @@ def random_bars(
     ratios = np.ones(n)
     split_here = starts & (rng.random(n) < splits)
     split_here[0] = False
-    ratios[split_here] = rng.choice(SPLIT_RATIOS, size=int(split_here.sum()))
+    rounds = [rng.permutation(SPLIT_RATIOS) for _ in range(1 + int(split_here.sum()) // 3)]
+    ratios[split_here] = np.concatenate(rounds)[: int(split_here.sum())]
     is_filled = rng.random(n) < filled
     # A bar is filled from the close before it, which a first bar or an ex-date does not have.
     is_filled &= ~starts

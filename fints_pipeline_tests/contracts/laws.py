@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ def assert_same_rows(got: Rows, expected: Rows, why: str) -> None:
     assert list(got.columns) == list(expected.columns), why
     assert len(got) == len(expected), f"{why}: {len(got)} rows, not {len(expected)}"
     for name in got.columns:
-        a, b = got[name].to_numpy(), expected[name].to_numpy()
+        a, b = _values(got[name]), _values(expected[name])
         assert a.dtype == b.dtype, f"{why}: column {name} is {a.dtype}, not {b.dtype}"
         same = (a == b) | (pd.isna(a) & pd.isna(b))
         if a.dtype.kind == "f":
@@ -107,13 +108,25 @@ def shock(
     bars: pd.DataFrame, start: int, seed: int, columns: Sequence[str] = SHOCKED
 ) -> pd.DataFrame:
     """Return a copy with other prices, volumes, splits and flags in the rows from `start` on."""
-    noise = random_bars(len(bars), seed, start_ticks=31_337, splits=0.3, filled=0.2, tick=0.5)
     shocked = bars.copy(deep=True)
+    count = len(bars) - start
+    if count <= 0:
+        return shocked
+    noise = random_bars(count, seed, start_ticks=31_337, splits=0.3, filled=0.2, tick=0.5)
     for name in columns:
         values = shocked[name].to_numpy(copy=True)
-        values[start:] = noise[name].to_numpy()[start:]
+        values[start:] = noise[name].to_numpy()
         shocked[name] = values
     return shocked
+
+
+def _values(column: pd.Series[Any]) -> npt.NDArray[Any]:
+    # Time stamps with a zone would come out as objects, one by one.
+    return column.dt.tz_convert(None).to_numpy() if _has_zone(column) else column.to_numpy()
+
+
+def _has_zone(column: pd.Series[Any]) -> bool:
+    return isinstance(column.dtype, pd.DatetimeTZDtype)
 
 
 def _as_frame(rows: Rows) -> pd.DataFrame:
