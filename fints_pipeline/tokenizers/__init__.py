@@ -1,0 +1,1 @@
+"""Bars to tokens: the Brooks grammar, vocabularies over its tokens, statistics and exports."""
