@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> Bar
     actions = to_pandas(_actions(lake, instrument))
     result = bars.run(config, raw, actions, instrument, month)
     lineage = Lineage(CODE_VERSION, fingerprint(config), digests(lake, [raw_key, actions_key]))
-    quality = {"quality": result.quality.to_json()}
+    quality = {"quality": json.dumps(result.quality.to_dict(), sort_keys=True)}
     footers = {
         freq: lake.write(
             series_key("bars", freq, instrument, month),

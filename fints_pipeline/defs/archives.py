@@ -1,5 +1,7 @@
 """From files in the inbox to staged, verified, parsed slices."""
 
+from collections.abc import Collection
+
 import dagster as dg
 
 from fints_pipeline.base.config import load_config
@@ -45,13 +47,17 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     partitions; every touched slice is reported as a new version of `raw_slices`.
     """
     from fints_pipeline.data import staging
+    from fints_pipeline.data.slices import RAW_BARS, slices
 
     locations = project.locations
     report = staging.stage_inbox(locations.inbox, locations.lake, dataset_configs(locations))
-    instruments = sorted({instrument for instrument, _ in report.slices})
+    known = slices(locations.lake)
+    instruments = sorted({instrument for instrument, _ in known})
     context.instance.add_dynamic_partitions(INSTRUMENTS.name, instruments)
-    for (instrument, month), digest in sorted(report.slices.items()):
-        context.log_event(slice_materialization(instrument, month, digest))
+    changed = {(one.instrument, one.month) for one in report.slices if one.table == RAW_BARS}
+    for instrument, month in sorted(changed | unreported(context, known)):
+        event = slice_materialization(instrument, month, known[instrument, month])
+        context.log_event(event)
     metadata = {
         "report": dg.MetadataValue.md(report.as_markdown()),
         "accepted": len(report.accepted),
@@ -66,6 +72,14 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"quarantined": dg.MetadataValue.md(report.as_markdown())},
     )
+
+
+def unreported(
+    context: dg.AssetExecutionContext, known: Collection[tuple[str, str]]
+) -> set[tuple[str, str]]:
+    """Return the slices that this Dagster instance has not heard of (a new home, an old lake)."""
+    reported = context.instance.get_materialized_partitions(raw_slices.key)
+    return {slice_ for slice_ in known if str(series_partition(*slice_)) not in reported}
 
 
 def slice_materialization(instrument: str, month: str, digest: str) -> dg.AssetMaterialization:

@@ -53,7 +53,7 @@ class Launcher:
 
     def _run(self, job: str, partition_key: str | None = None, **options: Any) -> None:
         try:
-            self._definitions.get_job_def(job).execute_in_process(
+            self._definitions.resolve_job_def(job).execute_in_process(
                 instance=self._instance, partition_key=partition_key, run_config=_QUIET, **options
             )
         except dg.Failure as failure:

@@ -62,13 +62,13 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     base = made.footers[config.base_frequency]
     metadata = table_metadata(base, BARS, str(project.lake.path(key)))
     metadata |= {f"rows_{freq}": footer.rows for freq, footer in made.footers.items()}
-    metadata["quality"] = dg.MetadataValue.md(made.quality.as_markdown())
+    metadata["quality"] = dg.MetadataValue.md(made.quality.to_markdown())
     version = "-".join(footer.digest[:16] for footer in made.footers.values())
     yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
     yield dg.AssetCheckResult(
         check_name="rows_conserved",
         passed=made.quality.conserves(),
-        metadata={"quality": dg.MetadataValue.md(made.quality.as_markdown())},
+        metadata={"quality": dg.MetadataValue.md(made.quality.to_markdown())},
     )
 
 
