@@ -1,0 +1,36 @@
+"""The benchmark runner finds its entries; the measurements themselves are run by hand."""
+
+import ast
+
+import pytest
+
+from benchmarks.__main__ import FOLDER, entries, main
+from fints_pipeline.base.errors import KeyNotFoundError
+
+
+def test_every_entry_says_what_it_measures_and_can_be_run() -> None:
+    assert "oracle" in entries()
+    for name, summary in entries().items():
+        assert summary, name
+        tree = ast.parse((FOLDER / f"{name.replace('-', '_')}.py").read_text())
+        assert "main" in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_without_an_entry_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    assert "oracle" in capsys.readouterr().out
+
+
+def test_a_wrong_entry_is_refused_with_the_right_ones() -> None:
+    with pytest.raises(KeyNotFoundError, match="oracle"):
+        main(["orakle"])
+
+
+def test_the_oracles_rules_are_flat_overnight_and_act_a_bar_later() -> None:
+    import pandas as pd
+
+    from benchmarks.oracle import positions
+
+    bars = pd.DataFrame({"session": ["a"] * 3 + ["b"] * 3})
+    score = pd.Series([1.0, -1.0, 1.0, -1.0, 0.05, 1.0])
+    assert positions(bars, score, band=0.1).tolist() == [0.0, 1.0, -1.0, 0.0, -1.0, -1.0]
