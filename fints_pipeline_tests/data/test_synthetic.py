@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fints_pipeline.base.config import load_config
+from fints_pipeline.base.frames import to_pandas
+from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.data import partition
+from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.price_paths import PathModel, simulate
+from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline.data.synthetic import (
     EDGE_SYMBOL,
     SYMBOLS,
@@ -152,3 +158,27 @@ def test_months_can_be_chosen(tmp_path: Path) -> None:
     assert market.broken.name == "WALKA-1m-2023-10.zip"
     assert market.hole is None
     assert market.split_date is not None
+
+
+def test_the_data_stage_finds_what_was_planted(tmp_path: Path, lake: Lake, project: Path) -> None:
+    market = make_market(tmp_path / "inbox" / "synthetic", 0, "2024-08", "2024-10")
+    path = project / "configs" / "data" / "synthetic.yaml"
+    config = load_config(path, DatasetConfig, section="dataset")
+    assert config.synthetic
+    report = stage_inbox(tmp_path / "inbox", lake, [config])
+    assert len(report.accepted) == len(market.archives) + 1
+    assert [Path(refused.path).name for refused in report.quarantined] == [market.broken.name]
+
+    def bars(symbol: str, month: str) -> pd.DataFrame:
+        partition.build(lake, config, f"synthetic.{symbol}", month)
+        return to_pandas(lake.read(series_key("bars", "1m", f"synthetic.{symbol}", month)))
+
+    filled = bars("WALKA", market.months[2]).query("is_filled")
+    assert market.hole is not None
+    assert list(filled["open_time"]) == list(pd.date_range(*market.hole, freq="1min"))
+    split = bars("WALKB", market.months[1])
+    after = split["session"] >= pd.Timestamp(str(market.split_date))
+    assert (split["split_factor"] == np.where(after, 2.0, 1.0)).all()
+    adjusted = split["close"] * split["split_factor"]
+    assert np.log(adjusted).diff().abs().max() < 0.05
+    assert np.log(split["close"]).diff().abs().max() > 0.6
