@@ -47,15 +47,14 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     partitions; every touched slice is reported as a new version of `raw_slices`.
     """
     from fints_pipeline.data import staging
-    from fints_pipeline.data.slices import RAW_BARS, slices
+    from fints_pipeline.data.slices import slices
 
     locations = project.locations
     report = staging.stage_inbox(locations.inbox, locations.lake, dataset_configs(locations))
     known = slices(locations.lake)
     instruments = sorted({instrument for instrument, _ in known})
     context.instance.add_dynamic_partitions(INSTRUMENTS.name, instruments)
-    changed = {(one.instrument, one.month) for one in report.slices if one.table == RAW_BARS}
-    for instrument, month in sorted(changed | unreported(context, known)):
+    for instrument, month in sorted(set(report.slices) | unreported(context, known)):
         event = slice_materialization(instrument, month, known[instrument, month])
         context.log_event(event)
     metadata = {

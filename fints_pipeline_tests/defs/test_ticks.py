@@ -1,0 +1,72 @@
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs import schedules, sensors
+from fints_pipeline.defs.launch import Launcher
+from fints_pipeline.defs.partitions import INSTRUMENTS
+from fints_pipeline.defs.resources import Project
+
+SYMBOLS = ["synthetic.EDGE", "synthetic.WALKA", "synthetic.WALKB"]
+
+
+def tick(
+    instance: dg.DagsterInstance, locations: Locations, cursor: str | None = None
+) -> dg.SensorResult:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    return sensors.inbox_sensor(context, project=Project.from_locations(locations))
+
+
+def test_the_schedule_asks_for_last_month_of_every_instrument(
+    instance: dg.DagsterInstance,
+) -> None:
+    instance.add_dynamic_partitions(INSTRUMENTS.name, SYMBOLS[:2])
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=datetime(2024, 8, 1, 6, tzinfo=UTC)
+    )
+    requests = schedules.last_month(context)
+    assert [str(request.partition_key) for request in requests] == [
+        "synthetic.EDGE|2024-07",
+        "synthetic.WALKA|2024-07",
+    ]
+
+
+def test_the_schedule_skips_an_empty_lake(instance: dg.DagsterInstance) -> None:
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=datetime(2024, 8, 1, 6, tzinfo=UTC)
+    )
+    assert isinstance(schedules.last_month(context), dg.SkipReason)
+
+
+def test_the_inbox_sensor_stages_then_builds_each_month_once(
+    instance: dg.DagsterInstance, market: Locations, definitions: dg.Definitions
+) -> None:
+    first = tick(instance, market)
+    assert [request.job_name for request in first.run_requests] == ["ingest"]
+    assert tick(instance, market, first.cursor).run_requests == []
+
+    Launcher(instance, definitions).ingest()
+    second = tick(instance, market, first.cursor)
+    assert second.dynamic_partitions_requests[0].partition_keys == SYMBOLS
+    asked = sorted(str(request.partition_key) for request in second.run_requests)
+    assert asked == [f"{name}|{month}" for name in SYMBOLS for month in ("2024-07", "2024-08")]
+    keys = [request.run_key for request in tick(instance, market, first.cursor).run_requests]
+    assert keys == [request.run_key for request in second.run_requests]
+
+
+def test_a_new_file_in_the_inbox_is_seen(instance: dg.DagsterInstance, market: Locations) -> None:
+    before = tick(instance, market)
+    path = next((market.inbox / "synthetic").glob("*.zip"))
+    path.with_name("NEW-1m-2024-07.zip").write_bytes(path.read_bytes())
+    after = tick(instance, market, before.cursor)
+    assert [request.job_name for request in after.run_requests] == ["ingest"]
+    assert after.run_requests[0].run_key != before.run_requests[0].run_key
+
+
+def test_the_fold_sensor_adds_nothing_before_there_is_data(
+    instance: dg.DagsterInstance, locations: Locations
+) -> None:
+    context = dg.build_sensor_context(instance=instance)
+    result = sensors.fold_sensor(context, project=Project.from_locations(locations))
+    assert [request.partition_keys for request in result.dynamic_partitions_requests] == [[], []]
