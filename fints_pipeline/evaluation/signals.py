@@ -12,7 +12,10 @@ from fints_pipeline.base.errors import KeyNotFoundError, SchemaError, nearest
 from fints_pipeline.evaluation.config import BacktestConfig, Threshold
 
 FULL_SIGNAL_QUANTILE = 0.95
-COLUMNS = ("fold", "instrument", "close_time", "session", "edge", "threshold", "signal", "label")
+COLUMNS = (
+    "fold", "instrument", "close_time", "session", "expected_return", "edge", "threshold",
+    "signal", "label",
+)  # fmt: skip
 
 
 def signals(predictions: pd.DataFrame, model: str, config: BacktestConfig) -> pd.DataFrame:
@@ -40,7 +43,7 @@ def signals(predictions: pd.DataFrame, model: str, config: BacktestConfig) -> pd
             f"no predictions of model {model!r}",
             fix=nearest(model, predictions["model"].unique()) or "materialise predictions first",
         )
-    folds = [_fold_signals(fold, key, config) for key, fold in rows.groupby("fold", sort=True)]
+    folds = [_fold_signals(fold, str(key), config) for key, fold in rows.groupby("fold", sort=True)]
     joined = pd.concat(folds, ignore_index=True)
     ordered = joined.sort_values(["close_time", "instrument"], ignore_index=True)
     if ordered.duplicated(["close_time", "instrument"]).any():
@@ -72,10 +75,11 @@ def _fold_signals(rows: pd.DataFrame, key: str, config: BacktestConfig) -> pd.Da
             "instrument": test["instrument"].to_numpy(),
             "close_time": test["close_time"].array,
             "session": test["session"].to_numpy(),
+            "expected_return": test["expected_return"].to_numpy(float),
             "edge": edge,
             "threshold": level,
             "signal": np.where(np.isnan(edge), np.nan, signal),
-            "label": test["label"].to_numpy(),
+            "label": test["label"].to_numpy(float),
         }
     )
 

@@ -12,21 +12,22 @@ from fints_pipeline.walkforward.engine import Reason, Targets
 Floats = NDArray[np.float64]
 
 
-def targets(signal: Floats, grid: Grid, config: BacktestConfig) -> Targets:
+def targets(signal: Floats, size: Floats, grid: Grid, config: BacktestConfig) -> Targets:
     """What to hold after each close.
 
-    Causal: row t depends on the signal and the bars up to t, and on the calendar.
+    Causal: row t depends on the signal and size up to t, and on the calendar.
 
     Args:
         signal: (T, S) in [-1, 1]; NaN where there is none.
+        size: (T, S) from `full_size`.
         grid: the bars and their sessions.
-        config: sizing, hold, flattening.
+        config: hold, leverage and flattening.
 
     Returns:
         Targets (T, S): NaN where nothing is decided, so that the position stays.
     """
-    fraction = signal * full_size(grid, config.sizing, config.sessions_per_year)
-    fraction[~np.isnan(signal) & np.isnan(fraction)] = 0.0  # volatility not known yet: stay out
+    fraction = signal * size
+    fraction[~np.isnan(signal) & np.isnan(size)] = 0.0  # volatility not known yet: stay out
     fraction[grid.bar_of_session % config.hold != 0] = np.nan
     reason = np.full(fraction.shape, Reason.SIGNAL, np.int8)
     if config.flatten_at_session_end:
@@ -43,7 +44,7 @@ def full_size(grid: Grid, sizing: Sizing, sessions_per_year: float) -> Floats:
     annual = session_volatility(grid, sizing.window) * np.sqrt(sessions_per_year)
     with np.errstate(divide="ignore"):
         size = sizing.annual_volatility / annual
-    return np.minimum(size, sizing.max_leverage)
+    return np.asarray(np.minimum(size, sizing.max_leverage))
 
 
 def session_volatility(grid: Grid, window: int) -> Floats:
@@ -57,7 +58,7 @@ def session_volatility(grid: Grid, window: int) -> Floats:
     """
     sessions, row_session = np.unique(grid.session, return_inverse=True)
     volatility = np.full(grid.present.shape, np.nan)
-    for s in range(volatility.shape[1]):
+    for s in range(len(grid.market.symbols)):
         rows = np.flatnonzero(grid.present[:, s])
         returns = np.diff(np.log(grid.adjusted_close[rows, s]), prepend=np.nan)
         variance = np.bincount(row_session[rows], np.nan_to_num(returns) ** 2, len(sessions))

@@ -1,0 +1,181 @@
+"""Backtest an experiment's predictions and write its report.
+
+    python -m fints_pipeline.backtest --config configs/backtest/demo.yaml
+
+reads the predictions of every fold from the lake, trades them in order (signals at a bar's close,
+fills at the next real open, costs on every fill), records the trial, and writes
+
+- `bundles/backtests/…`: equity, fills, trades, folds and metrics;
+- `bundles/reports/…`: report.html (opens without a network), report.md and report.json.
+
+The experiment's own config is looked up under configs/train/ by its name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import webbrowser
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fints_pipeline.base import cli
+from fints_pipeline.base.config import fingerprint, load_config
+from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.base.lake import BundleKey, BundleManifest, Lineage
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.time import minutes
+
+if TYPE_CHECKING:
+    from fints_pipeline.evaluation.config import BacktestConfig
+    from fints_pipeline.evaluation.verdict import Verdict
+
+CODE_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished backtest.
+
+    Attributes:
+        manifest: of the bundle `backtests/<experiment>`.
+        metrics: the headline numbers of the primary model, flat.
+        verdict: the fixed rule's answer.
+        summary: every number, as metrics.json holds it.
+    """
+
+    manifest: BundleManifest
+    metrics: dict[str, float]
+    verdict: Verdict
+    summary: dict[str, Any]
+
+
+def load_backtest(path: Path | str) -> BacktestConfig:
+    """Load a backtest's YAML (or JSON) file.
+
+    Raises:
+        ConfigError: a key or value is wrong, or the file is not named like its experiment.
+    """
+    from fints_pipeline.evaluation.config import BacktestConfig
+
+    config = load_config(path, BacktestConfig)
+    if config.experiment != Path(path).stem:
+        raise ConfigError(
+            f"key `experiment` is {config.experiment!r}, the file is named {Path(path).stem!r}",
+            where=str(path),
+            fix="give both the same name: results are filed under it",
+        )
+    return config
+
+
+def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
+    """Trade the experiment's test predictions and publish what came of it.
+
+    Every model of the run is recorded as a trial before the verdict counts the trials.
+
+    Raises:
+        KeyNotFoundError: predictions, models or bars are missing.
+        LookAheadError: predictions lie outside the spans of their fold.
+    """
+    from fints_pipeline.evaluation import artefacts, trials
+    from fints_pipeline.evaluation.backtest import run
+    from fints_pipeline.evaluation.inputs import read_inputs
+    from fints_pipeline.evaluation.summary import ruling, summarise, trials_of
+    from fints_pipeline.training.config import load_experiment
+
+    lake = locations.lake
+    experiment = load_experiment(locations.train_config(config.experiment))
+    data = experiment.data
+    inputs = read_inputs(lake, config, data.instruments, data.frequency)
+    result = run(
+        config, inputs.bars, inputs.predictions, inputs.folds, minutes(data.frequency), inputs.rates
+    )
+    tried = trials_of(result, experiment.fingerprint)
+    trials.record(lake.root, tried)
+    summary = summarise(result, trials.competitors(lake.root, tried[0]))
+    manifest = lake.write_bundle(
+        BundleKey.of("backtests", experiment=config.experiment),
+        lambda folder: artefacts.write(folder, result, summary),
+        Lineage(CODE_VERSION, fingerprint([config, experiment.fingerprint]), inputs.digests),
+    )
+    return Outcome(manifest, headline(summary), ruling(summary), summary)
+
+
+def write_report(locations: Locations, config: BacktestConfig) -> BundleManifest:
+    """Write the report of the experiment's last backtest.
+
+    Raises:
+        KeyNotFoundError: there is no backtest yet.
+    """
+    from fints_pipeline.evaluation.report import render, source
+    from fints_pipeline.tokenizers.brooks import FIELDS
+    from fints_pipeline.training.config import load_experiment
+
+    lake = locations.lake
+    experiment = load_experiment(locations.train_config(config.experiment))
+    frequency = experiment.data.frequency
+    material = source.collect(lake, config, frequency, FIELDS)
+    return lake.write_bundle(
+        BundleKey.of("reports", experiment=config.experiment),
+        lambda folder: render.write(folder, material),
+        Lineage(CODE_VERSION, fingerprint(config), material.digests),
+    )
+
+
+def headline(summary: dict[str, Any]) -> dict[str, float]:
+    """The primary model's main numbers; NaN where there is none."""
+    model = summary["models"][summary["primary"]]
+    wanted = {
+        "net": ("total_return", "annual_return", "sharpe", "sharpe_lo", "max_drawdown"),
+        "trading": ("turnover", "hit_rate", "cost_share", "fills"),
+        "inference": ("deflated", "null_p"),
+        "forecast": ("directional_accuracy", "base_rate", "rank_ic"),
+    }
+    return {
+        name: math.nan if model[group][name] is None else float(model[group][name])
+        for group, names in wanted.items()
+        for name in names
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, whatever the verdict is."""
+    from fints_pipeline.evaluation.headline import print_headline
+
+    args = _parser().parse_args(argv)
+    locations = Locations.from_environment()
+    # The configs of one project lie together: train/ beside the backtest/ that was named.
+    locations = replace(locations, configs=args.config.resolve().parent.parent)
+    if args.lake is not None:
+        locations = replace(locations, lake_root=args.lake)
+    config = load_backtest(args.config)
+    outcome = run_backtest(locations, config)
+    write_report(locations, config)
+    page = locations.lake.open_bundle(BundleKey.of("reports", experiment=config.experiment))
+    print_headline(outcome.summary, page / "report.html")
+    if args.open:
+        webbrowser.open((page / "report.html").resolve().as_uri())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m fints_pipeline.backtest",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config", type=Path, required=True, help="YAML file under configs/backtest/"
+    )
+    parser.add_argument(
+        "--lake", type=Path, help="the lake's folder (default: FINTS_LAKE or data_lake)"
+    )
+    parser.add_argument("--open", action="store_true", help="open the report in a browser")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,95 @@
+"""How good the forecasts were, before any money is involved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+BINS = 10
+
+
+def forecast_metrics(signals: pd.DataFrame) -> dict[str, float]:
+    """Scores of the edge against the realised return, over rows where both are known.
+
+    `directional_accuracy` counts sign(edge) = sign(return) where both are non-zero; `base_rate` is
+    what always saying the commoner sign would have scored. `precision_up` is the share of up calls
+    (edge beyond the threshold) that rose, `recall_up` the share of rises that were called; down
+    likewise. `ic` is Pearson's, `rank_ic` Spearman's correlation of edge and return. Models that
+    give an expected return get its `rmse`, and `rmse_ratio`: that over the RMSE of saying zero.
+
+    Args:
+        signals: rows of `evaluation.signals.signals`.
+
+    Returns:
+        Scores by name; NaN where there is nothing to score.
+    """
+    edge = signals["edge"].to_numpy(float)
+    label = signals["label"].to_numpy(float)
+    known = np.isfinite(edge) & np.isfinite(label)
+    edge, label = edge[known], label[known]
+    called = np.abs(edge) >= signals["threshold"].to_numpy(float)[known]
+    moved = (edge != 0) & (label != 0)
+    right = np.sign(edge[moved]) == np.sign(label[moved])
+    up, down = called & (edge > 0), called & (edge < 0)
+    scores = {
+        "rows": len(edge),
+        "directional_accuracy": _share(right),
+        "base_rate": max(_share(label[moved] > 0), _share(label[moved] < 0)),
+        "precision_up": _share(label[up] > 0),
+        "recall_up": _share(up[label > 0]),
+        "precision_down": _share(label[down] < 0),
+        "recall_down": _share(down[label < 0]),
+        "ic": _correlation(edge, label),
+        "rank_ic": _correlation(_ranks(edge), _ranks(label)),
+    }
+    expected = signals["expected_return"].to_numpy(float)[known]
+    if len(expected) and np.isfinite(expected).all():
+        scores.update(_error(expected, label))
+    return scores
+
+
+def calibration(signals: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
+    """Realised return and share of rises by decile of the edge.
+
+    Returns:
+        One row a bin of equally many rows: `edge` (mean), `mean_return` (log) and its standard
+        error `mean_return_se`, `share_up`, `rows`. Labels that overlap in time make the standard
+        error too small.
+    """
+    rows = signals[["edge", "label"]].dropna()
+    if rows["edge"].nunique() < 2:
+        return pd.DataFrame(columns=["edge", "mean_return", "mean_return_se", "share_up", "rows"])
+    decile = pd.qcut(rows["edge"], bins, labels=False, duplicates="drop")
+    groups = rows.groupby(decile)
+    deviation = groups["label"].std(ddof=1)
+    return pd.DataFrame(
+        {
+            "edge": groups["edge"].mean(),
+            "mean_return": groups["label"].mean(),
+            "mean_return_se": deviation / np.sqrt(groups.size()),
+            "share_up": groups["label"].agg(lambda label: float((label > 0).mean())),
+            "rows": groups.size(),
+        }
+    ).reset_index(drop=True)
+
+
+def _error(expected: Floats, label: Floats) -> dict[str, float]:
+    error = float(np.sqrt(np.mean((expected - label) ** 2)))
+    zero = float(np.sqrt(np.mean(label**2)))
+    return {"rmse": error, "rmse_ratio": error / zero if zero > 0 else float("nan")}
+
+
+def _share(hits: NDArray[np.bool_]) -> float:
+    return float(hits.mean()) if hits.size else float("nan")
+
+
+def _correlation(first: Floats, second: Floats) -> float:
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)

@@ -1,0 +1,142 @@
+"""What a backtest reads from the lake: predictions, the folds they belong to, bars, rates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from fints_pipeline.base.errors import KeyNotFoundError, LakeError, LookAheadError
+from fints_pipeline.base.frames import to_pandas
+from fints_pipeline.base.lake import BundleKey, Lake, fold_key, series_key
+from fints_pipeline.base.time import month_of, next_month
+from fints_pipeline.evaluation.config import BacktestConfig
+from fints_pipeline.evaluation.grid import Rate, stamps
+from fints_pipeline.schemas.bars import BARS
+from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline.walkforward.folds import Fold
+
+RECORD_FILE = "training.json"
+SESSIONS_A_MONTH = 15
+"""Fewer than any market's month has, so that counting back by it never falls short."""
+
+
+@dataclass
+class Inputs:
+    """Everything that a backtest reads, with the digest of each partition.
+
+    Attributes:
+        predictions: rows of all folds.
+        folds: in time order.
+        bars: rows of the bars table by instrument.
+        rates: conversion rate of each foreign instrument.
+        digests: by the key's string.
+    """
+
+    predictions: pd.DataFrame
+    folds: tuple[Fold, ...]
+    bars: dict[str, pd.DataFrame] = field(default_factory=dict)
+    rates: dict[str, Rate] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+def read_inputs(
+    lake: Lake, config: BacktestConfig, instruments: Sequence[str], frequency: str
+) -> Inputs:
+    """Read and validate what the run of `config` needs.
+
+    Args:
+        lake: the lake.
+        config: the backtest.
+        instruments: dataset.SYMBOL of the experiment.
+        frequency: of its bars.
+
+    Raises:
+        KeyNotFoundError: predictions, a model's record or bars are missing.
+        LookAheadError: predictions lie outside the spans that their model was trained for.
+    """
+    inputs = _read_predictions(lake, config)
+    first = month_of(inputs.folds[0].test.first)
+    last = month_of(inputs.folds[-1].test.last)
+    warm_up = 1 + config.sizing.window // SESSIONS_A_MONTH
+    for instrument in instruments:
+        frame = _read_bars(lake, inputs, instrument, frequency, next_month(first, -warm_up), last)
+        inputs.bars[instrument] = frame
+        currency = config.quote_currency.get(instrument, config.account_currency)
+        if currency != config.account_currency and currency in config.conversion:
+            conversion = config.conversion[currency]
+            known = _read_bars(
+                lake, inputs, conversion.instrument, frequency, next_month(first, -1), last
+            )
+            value = known["close"].to_numpy(float)
+            rate = 1 / value if conversion.invert else value
+            inputs.rates[instrument] = Rate(stamps(known["close_time"]), rate)
+    return inputs
+
+
+def _read_predictions(lake: Lake, config: BacktestConfig) -> Inputs:
+    experiment = config.experiment
+    keys = lake.values("predictions", (("experiment", experiment),), "fold")
+    tables, folds, digests = [], [], {}
+    for name in keys:
+        key = fold_key("predictions", experiment, name)
+        if not lake.exists(key):
+            continue
+        table = lake.read(key)
+        PREDICTIONS.validate(table)
+        fold = recorded_fold(lake, experiment, name, config.model)
+        frame = to_pandas(table)
+        _require_inside(frame, fold)
+        tables.append(frame)
+        folds.append(fold)
+        digests[str(key)] = lake.footer(key).digest
+    if not tables:
+        raise KeyNotFoundError(
+            f"experiment {experiment!r} has no predictions in the lake",
+            where=str(lake.root),
+            fix="run the train job for its folds first",
+        )
+    folds.sort(key=lambda fold: fold.test.first)
+    return Inputs(pd.concat(tables, ignore_index=True), tuple(folds), digests=digests)
+
+
+def recorded_fold(lake: Lake, experiment: str, fold: str, model: str) -> Fold:
+    """The spans that a fold's model was really trained on, from the record beside its weights.
+
+    Raises:
+        KeyNotFoundError: the model was not trained.
+        LakeError: the record is damaged.
+    """
+    key = BundleKey.of("models", experiment=experiment, fold=fold, model=model)
+    path = lake.open_bundle(key) / RECORD_FILE
+    try:
+        return Fold.from_json(str(json.loads(path.read_text(encoding="utf-8"))["fold"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise LakeError(f"the training record cannot be read: {error}", where=str(path)) from None
+
+
+def _require_inside(predictions: pd.DataFrame, fold: Fold) -> None:
+    for name, span in (("validation", fold.validation), ("test", fold.test)):
+        session = predictions.loc[predictions["span"] == name, "session"]
+        outside = session[~span.mask(session.to_numpy())]
+        if len(outside):
+            raise LookAheadError(
+                f"{len(outside)} {name} predictions lie outside the span"
+                f" {span.first} … {span.last} that the model was trained for",
+                where=f"fold {fold.key}, first at session {outside.iloc[0]:%Y-%m-%d}",
+                fix="materialise the fold's models and predictions again",
+            )
+
+
+def _read_bars(
+    lake: Lake, inputs: Inputs, instrument: str, frequency: str, first: str, last: str
+) -> pd.DataFrame:
+    table = lake.read_range("bars", frequency, instrument, first, last)
+    BARS.validate(table)
+    for month in lake.months("bars", frequency, instrument):
+        if first <= month <= last:
+            key = series_key("bars", frequency, instrument, month)
+            inputs.digests[str(key)] = lake.footer(key).digest
+    return to_pandas(table)

@@ -1,0 +1,140 @@
+"""From the material to report.html, report.md and report.json."""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.evaluation.report import tables
+from fints_pipeline.evaluation.report.charts import charts
+from fints_pipeline.evaluation.report.glossary import GLOSSARY
+from fints_pipeline.evaluation.report.source import Material, strategy_name
+from fints_pipeline.evaluation.report.words import count, money, number, percent
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def write(folder: Path, material: Material) -> None:
+    """Write the report's three files into `folder`.
+
+    The page holds plotly.js and opens from disk without a network. Nothing in it depends on when
+    it was made: the same backtest gives the same bytes.
+    """
+    view = _view(material)
+    environment = _environment()
+    for name, template in (("report.html", "report.html.j2"), ("report.md", "report.md.j2")):
+        text = environment.get_template(template).render(view)
+        (folder / name).write_text(text, encoding="utf-8")
+    content = {
+        **material.metrics,
+        "config": material.config.model_dump(mode="json"),
+        "lineage": view["lineage"],
+        "inputs": dict(sorted(material.inputs.items())),
+    }
+    text = json.dumps(content, indent=1, allow_nan=False)
+    (folder / "report.json").write_text(text, encoding="utf-8")
+
+
+def month_grid(months: dict[str, float]) -> list[dict[str, Any]]:
+    """Monthly returns, one row a year: its twelve months (None where unknown) and its total."""
+    grid = []
+    for year, keys in groupby(sorted(months), key=lambda month: month[:4]):
+        own = {int(key[5:]): months[key] for key in keys}
+        total = 1.0
+        for value in own.values():
+            total *= 1 + value
+        cells = [own.get(month) for month in range(1, 13)]
+        grid.append({"year": year, "months": cells, "total": total - 1})
+    return grid
+
+
+def _view(material: Material) -> dict[str, Any]:
+    metrics, config = material.metrics, material.config
+    return {
+        "title": config.experiment,
+        "synthetic": metrics["synthetic"],
+        "metrics": metrics,
+        "config": config,
+        "frequency": material.frequency,
+        "verdict": metrics["verdict"],
+        "tiles": tables.tiles(material),
+        "models": tables.models(material),
+        "forecasts": tables.forecasts(material),
+        "folds": tables.folds(material),
+        "instruments": tables.instruments(material),
+        "quality": tables.quality(material),
+        "months": month_grid(material.primary["months"]),
+        "month_names": MONTHS,
+        "month_scale": max((abs(v) for v in material.primary["months"].values()), default=0.0),
+        "rules": _rules(material),
+        "lineage": _lineage(material),
+        "inputs": sorted(material.inputs.items()),
+        "glossary": GLOSSARY,
+        "candles": list(material.candles),
+        "charts": charts(material),
+        "plotly": _plotly,
+    }
+
+
+def _rules(material: Material) -> dict[str, str]:
+    """The trading rules in words."""
+    config, costs = material.config, material.config.costs
+    threshold = config.threshold
+    level = (
+        f"|edge| ≥ {threshold.fixed:g}"
+        if threshold.fixed is not None
+        else f"|edge| ≥ its {threshold.quantile:.0%} quantile on the validation span"
+    )
+    size = (
+        f"{config.sizing.fraction:.0%} of equity"
+        if config.sizing.kind == "fixed"
+        else f"{config.sizing.annual_volatility:.0%} volatility a year, from"
+        f" {config.sizing.window} sessions"
+    )
+    spread = [f"{costs.half_spread_bps:g} bps"] if costs.half_spread_bps else []
+    spread += [f"{costs.half_spread_ticks:g} ticks"] if costs.half_spread_ticks else []
+    return {
+        "Decision": f"every {count(config.hold)} bars of {material.frequency}, at the close",
+        "Fill": "open of the next real bar",
+        "Entry": level,
+        "Size": f"{size}, gross at most {config.sizing.max_leverage:g}×",
+        "At session end": "flat" if config.flatten_at_session_end else "carried on",
+        "Half spread": " + ".join(spread) or "none",
+        "Fee and slippage": f"{costs.fee_bps:g} and {costs.slippage_bps:g} bps a side",
+        "Capital": money(config.capital, config.account_currency),
+    }
+
+
+def _lineage(material: Material) -> dict[str, str]:
+    return {
+        "Backtest code": f"version {material.code_version}",
+        "Config and experiment": material.config_fingerprint,
+        "Backtest config": fingerprint(material.config),
+        "Strategy, as a trial": strategy_name(material),
+        "Seed": str(material.config.seed),
+        "Partitions read": count(len(material.inputs)),
+    }
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    return script
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("fints_pipeline.evaluation.report"),
+        autoescape=select_autoescape(["html.j2", "html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=percent, number=number, count=count)
+    return environment

@@ -1,0 +1,173 @@
+"""What a report is made from: the backtest's bundle, and bars, tokens and quality from the lake."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.frames import to_pandas
+from fints_pipeline.base.lake import BundleKey, Lake, series_key
+from fints_pipeline.base.time import month_of
+from fints_pipeline.evaluation import artefacts
+from fints_pipeline.evaluation.artefacts import Artefacts
+from fints_pipeline.evaluation.config import BacktestConfig
+
+CANDLES = 240
+"""Bars on a chart of trades; more than that cannot be told apart on a screen."""
+CHARTED_INSTRUMENTS = 3
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of one instrument's bars over the test span, and of their cleaning.
+
+    Attributes:
+        instrument: dataset.SYMBOL.
+        bars: in the months of the test span.
+        filled: of them, carried forward.
+        partial: of them, cut short by the session's end.
+        rules: rows that each cleaning rule applied to, zeros left out.
+        months: months read.
+    """
+
+    instrument: str
+    bars: int
+    filled: int
+    partial: int
+    rules: dict[str, int]
+    months: int
+
+
+@dataclass
+class Material:
+    """Everything that the page shows.
+
+    Attributes:
+        config: the backtest's config.
+        frequency: of the bars.
+        backtest: tables and numbers of the run.
+        code_version: of the backtest.
+        config_fingerprint: of backtest and experiment together.
+        candles: last test bars by instrument; `tokens` holds them in words, where there are any.
+        quality: one an instrument.
+        inputs: digest of what the backtest read, by key.
+        digests: digest of what the report read, by key.
+    """
+
+    config: BacktestConfig
+    frequency: str
+    backtest: Artefacts
+    code_version: str
+    config_fingerprint: str
+    candles: dict[str, pd.DataFrame] = field(default_factory=dict)
+    quality: list[Quality] = field(default_factory=list)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The run's numbers."""
+        return self.backtest.metrics
+
+    @property
+    def primary(self) -> dict[str, Any]:
+        """The primary model's numbers."""
+        model: dict[str, Any] = self.metrics["models"][self.metrics["primary"]]
+        return model
+
+
+def collect(
+    lake: Lake, config: BacktestConfig, frequency: str, fields: Mapping[str, Sequence[str]]
+) -> Material:
+    """Read what the report shows.
+
+    Args:
+        lake: the lake.
+        config: the backtest's config.
+        frequency: of the experiment's bars.
+        fields: token fields and their values, to put tokens into words.
+
+    Raises:
+        KeyNotFoundError: the experiment has no backtest yet.
+    """
+    key = BundleKey.of("backtests", experiment=config.experiment)
+    manifest = lake.bundle_manifest(key)
+    material = Material(
+        config=config,
+        frequency=frequency,
+        backtest=artefacts.read(lake.open_bundle(key)),
+        code_version=manifest.lineage.code_version,
+        config_fingerprint=manifest.lineage.config_fingerprint,
+        inputs=manifest.lineage.inputs,
+        digests={str(key): manifest.digest},
+    )
+    first, last = material.backtest.folds[0].test.first, material.backtest.folds[-1].test.last
+    for instrument in material.metrics["instruments"]:
+        bars = _read(lake, material, "bars", frequency, instrument, month_of(first), month_of(last))
+        material.quality.append(_quality(lake, instrument, bars, month_of(first), month_of(last)))
+        if len(material.candles) < CHARTED_INSTRUMENTS:
+            tested = bars[bars["session"] <= pd.Timestamp(last)].tail(CANDLES)
+            tokens = _token_words(lake, material, instrument, tested, fields)
+            material.candles[instrument] = tested.assign(tokens=tokens).reset_index(drop=True)
+    return material
+
+
+def strategy_name(material: Material) -> str:
+    """Names the rules that were traded, as the trial ledger does."""
+    return fingerprint([material.config.strategy_fingerprint, material.metrics["primary"]])
+
+
+def _read(
+    lake: Lake, material: Material, table: str, freq: str, instrument: str, first: str, last: str
+) -> pd.DataFrame:
+    for month in lake.months(table, freq, instrument):
+        if first <= month <= last:
+            key = series_key(table, freq, instrument, month)
+            material.digests[str(key)] = lake.footer(key).digest
+    return to_pandas(lake.read_range(table, freq, instrument, first, last))
+
+
+def _token_words(
+    lake: Lake,
+    material: Material,
+    instrument: str,
+    bars: pd.DataFrame,
+    fields: Mapping[str, Sequence[str]],
+) -> np.ndarray:
+    """(n,) the bars' tokens in words, empty where there are none."""
+    frequency = material.frequency
+    if bars.empty or not lake.months("tokens", frequency, instrument):
+        return np.full(len(bars), "", object)
+    first, last = (month_of(bars["session"].iloc[end].date()) for end in (0, -1))
+    tokens = _read(lake, material, "tokens", frequency, instrument, first, last)
+    aligned = tokens.set_index("close_time").reindex(bars["close_time"])
+    words = np.full(len(bars), "", object)
+    for name, values in fields.items():
+        value = np.array(values, object)[aligned[name].fillna(0).to_numpy(int)]
+        telling = (value != "na") & (value != "none")
+        words += np.where(telling, name + " " + value + ", ", "")
+    return np.array([text.removesuffix(", ") for text in words], object)
+
+
+def _quality(lake: Lake, instrument: str, bars: pd.DataFrame, first: str, last: str) -> Quality:
+    rules: dict[str, int] = {}
+    months = [month for month in lake.months("bars", "1m", instrument) if first <= month <= last]
+    for month in months:
+        report = lake.footer(series_key("bars", "1m", instrument, month)).extra.get("quality")
+        for rule in json.loads(report)["rules"] if report else ():
+            if rule["rows"]:
+                rules[rule["rule"]] = rules.get(rule["rule"], 0) + rule["rows"]
+    return Quality(
+        instrument=instrument,
+        bars=len(bars),
+        filled=int(bars["is_filled"].sum()),
+        partial=int(bars["is_partial"].sum()),
+        rules=rules,
+        months=len(months),
+    )

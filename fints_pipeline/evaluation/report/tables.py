@@ -1,0 +1,187 @@
+"""The page's tables: rows of ready-made words, shared by HTML and Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fints_pipeline.evaluation.report.source import Material
+from fints_pipeline.evaluation.report.words import count, money, number, percent
+
+
+@dataclass(frozen=True)
+class Table:
+    """Headings and cells; the first `text_columns` columns are words, the others numbers."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    text_columns: int = 1
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A headline number: what, how much, and how sure."""
+
+    label: str
+    value: str
+    note: str
+
+
+def tiles(material: Material) -> tuple[Tile, ...]:
+    """The primary model's headline."""
+    net, trading = material.primary["net"], material.primary["trading"]
+    sure, seen = material.primary["inference"], material.primary["forecast"]
+    low, high = sure["interval"]
+    gross = percent(material.primary["gross"]["total_return"])
+    doubled = percent(material.primary["doubled"]["total_return"])
+    drawdown = f"longest {count(net['drawdown_sessions'])} of {count(net['sessions'])} sessions"
+    return (
+        Tile("Net return", percent(net["total_return"]), f"gross {gross} · costs ×2 {doubled}"),
+        Tile("Sharpe, per year", number(net["sharpe"]), f"95 %: {number(low)} to {number(high)}"),
+        Tile(
+            "Deflated Sharpe",
+            percent(sure["deflated"], 1, sign=False),
+            f"of {count(material.metrics['trials'])} trials; above 95 % is needed",
+        ),
+        Tile(
+            "Shift null, p",
+            number(sure["null_p"], 3),
+            f"{count(sure['null_shifts'])} shifts, median Sharpe {number(sure['null_median'])}",
+        ),
+        Tile("Largest drawdown", percent(net["max_drawdown"], sign=False), drawdown),
+        Tile(
+            "Direction right",
+            percent(seen["directional_accuracy"], 1, sign=False),
+            f"base rate {percent(seen['base_rate'], 1, sign=False)} · rank IC "
+            f"{number(seen['rank_ic'], 3)}",
+        ),
+        Tile(
+            "Round trips",
+            count(trading["trades"]),
+            f"{percent(trading['hit_rate'], 0, sign=False)} won · {count(trading['fills'])} fills",
+        ),
+        Tile(
+            "Costs",
+            money(trading["cost"], material.config.account_currency),
+            f"turnover {number(trading['turnover'], 0)}× a year",
+        ),
+    )
+
+
+def models(material: Material) -> Table:
+    """Every model side by side, and buy and hold; the primary first."""
+    headings = ("Model", "Net", "Gross", "Costs ×2", "Ann. return", "Ann. vol", "Sharpe",
+                "Sharpe (Lo)", "Sortino", "Calmar", "Drawdown", "Turnover", "Hit rate",
+                "Profit factor", "Exposure", "Cost share", "Deflated", "Shift p")  # fmt: skip
+    rows = []
+    for name, model in material.metrics["models"].items():
+        trading, sure = model["trading"], model["inference"]
+        rows.append(
+            (
+                name,
+                *(percent(model[kind]["total_return"]) for kind in ("net", "gross", "doubled")),
+                *_ratios(model["net"]),
+                number(trading["turnover"], 0) + "×",
+                percent(trading["hit_rate"], 1, sign=False),
+                number(trading["profit_factor"]),
+                percent(trading["exposure"], 0, sign=False),
+                percent(trading["cost_share"], 0, sign=False),
+                percent(sure["deflated"], 1, sign=False),
+                number(sure["null_p"], 3),
+            )
+        )
+    hold = material.metrics["buy_and_hold"]
+    blank = ("",) * (len(headings) - 11)
+    rows.append(("buy and hold", percent(hold["total_return"]), "", "", *_ratios(hold), *blank))
+    return Table(headings, tuple(rows))
+
+
+def forecasts(material: Material) -> Table:
+    """Every model's forecast scores."""
+    headings = ("Model", "Bars", "Accuracy", "Base rate", "Precision up", "Recall up",
+                "Precision down", "Recall down", "IC", "Rank IC", "RMSE ratio")  # fmt: skip
+    shares = ("directional_accuracy", "base_rate", "precision_up", "recall_up", "precision_down",
+              "recall_down")  # fmt: skip
+    rows = tuple(
+        (
+            name,
+            count(scores["rows"]),
+            *(percent(scores[share], 1, sign=False) for share in shares),
+            number(scores["ic"], 4),
+            number(scores["rank_ic"], 4),
+            number(scores.get("rmse_ratio"), 4),
+        )
+        for name, model in material.metrics["models"].items()
+        for scores in (model["forecast"],)
+    )
+    return Table(headings, rows)
+
+
+def folds(material: Material) -> Table:
+    """The primary model fold by fold."""
+    headings = ("Fold", "Train", "Validation", "Test", "Sessions", "Predictions", "Threshold",
+                "Net", "Sharpe", "Drawdown", "Accuracy", "Base rate", "Rank IC")  # fmt: skip
+    rows = tuple(
+        (
+            fold["fold"],
+            *(" to ".join(fold[span]) for span in ("train", "validation", "test")),
+            count(fold["sessions"]),
+            count(fold["rows"]),
+            number(fold["threshold"], 3),
+            percent(fold["total_return"]),
+            number(fold["sharpe"]),
+            percent(fold["max_drawdown"], sign=False),
+            percent(fold["directional_accuracy"], 1, sign=False),
+            percent(fold["base_rate"], 1, sign=False),
+            number(fold["rank_ic"], 3),
+        )
+        for fold in material.primary["folds"]
+    )
+    return Table(headings, rows, text_columns=4)
+
+
+def instruments(material: Material) -> Table:
+    """What each instrument contributed."""
+    currency = material.config.account_currency
+    headings = ("Instrument", "Bars", "Fills", "Round trips", "Hit rate", "Net profit", "Costs",
+                "Price change")  # fmt: skip
+    rows = tuple(
+        (
+            row["instrument"],
+            count(row["bars"]),
+            count(row["fills"]),
+            count(row["trades"]),
+            percent(row["hit_rate"], 0, sign=False),
+            money(row["net_profit"], currency),
+            money(row["cost"], currency),
+            percent(row["price_change"]),
+        )
+        for row in material.primary["instruments"]
+    )
+    return Table(headings, rows)
+
+
+def quality(material: Material) -> Table:
+    """What is known of the bars that were traded on."""
+    rows = tuple(
+        (
+            row.instrument,
+            "; ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in row.rules.items()) or "none",
+            count(row.months),
+            count(row.bars),
+            percent(row.filled / row.bars if row.bars else None, sign=False),
+            count(row.partial),
+        )
+        for row in material.quality
+    )
+    headings = ("Instrument", "Cleaning rules that applied", "Months", "Bars", "Filled", "Partial")
+    return Table(headings, rows, text_columns=2)
+
+
+def _ratios(metrics: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        percent(metrics["annual_return"], 1),
+        percent(metrics["annual_volatility"], 1, sign=False),
+        *(number(metrics[name]) for name in ("sharpe", "sharpe_lo", "sortino", "calmar")),
+        percent(metrics["max_drawdown"], sign=False),
+    )

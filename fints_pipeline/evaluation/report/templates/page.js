@@ -1,0 +1,64 @@
+"use strict";
+(function () {
+  const narrow = () => window.matchMedia("(max-width: 560px)").matches;
+  const touch = window.matchMedia("(pointer: coarse)").matches;
+
+  // Figures name CSS variables instead of colours; look them up in the theme that shows now.
+  function themed(value, style) {
+    if (typeof value === "string") {
+      return value.startsWith("--") ? style.getPropertyValue(value).trim() : value;
+    }
+    if (Array.isArray(value)) return value.map((inner) => themed(inner, style));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, themed(v, style)]));
+    }
+    return value;
+  }
+
+  function layoutOf(figure, style) {
+    const read = (name) => style.getPropertyValue(name).trim();
+    const axis = {
+      gridcolor: read("--grid"), zerolinecolor: read("--text-soft"), linecolor: read("--line"),
+      automargin: true, zeroline: false, fixedrange: false,
+    };
+    const own = themed(figure.layout || {}, style);
+    return Object.assign({}, own, {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { family: getComputedStyle(document.body).fontFamily, size: narrow() ? 11 : 12.5, color: read("--text") },
+      margin: narrow() ? { l: 34, r: 6, t: 30, b: 30 } : { l: 48, r: 12, t: 34, b: 36 },
+      legend: { orientation: "h", x: 0, y: -0.14, yanchor: "top", font: { color: read("--text") } },
+      hoverlabel: {
+        bgcolor: read("--surface"), bordercolor: read("--line"), align: "left",
+        font: { color: read("--text"), size: 12 },
+      },
+      // On a touch screen a drag scrolls the page; the buttons above a chart zoom it.
+      dragmode: touch ? false : "zoom",
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: read("--text-soft"), activecolor: read("--accent") },
+      xaxis: Object.assign({}, axis, { showgrid: false }, own.xaxis),
+      yaxis: Object.assign({}, axis, own.yaxis),
+    });
+  }
+
+  function draw() {
+    const style = getComputedStyle(document.documentElement);
+    for (const box of document.querySelectorAll(".chart")) {
+      const figure = JSON.parse(document.getElementById("figure-" + box.id).textContent);
+      Plotly.react(box, themed(figure.data, style), layoutOf(figure, style), {
+        responsive: true, displaylogo: false, displayModeBar: touch ? true : "hover",
+        modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"],
+      });
+    }
+  }
+
+  draw();
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  window.matchMedia("(max-width: 560px)").addEventListener("change", draw);
+  window.addEventListener("beforeprint", () => {
+    document.documentElement.dataset.theme = "light";
+    draw();
+  });
+  window.addEventListener("afterprint", () => {
+    delete document.documentElement.dataset.theme;
+    draw();
+  });
+})();

@@ -1,0 +1,202 @@
+"""A backtest's numbers in one nested dictionary: what metrics.json holds and the report shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fints_pipeline.evaluation import statistics as inference
+from fints_pipeline.evaluation.backtest import BacktestResult, ModelRun
+from fints_pipeline.evaluation.forecast import calibration, forecast_metrics
+from fints_pipeline.evaluation.metrics import return_metrics, sharpe, trading_metrics
+from fints_pipeline.evaluation.trials import Trial
+from fints_pipeline.evaluation.verdict import Leg, Verdict, verdict
+from fints_pipeline.walkforward.folds import Fold
+
+INTERVAL = 0.95
+
+
+def trials_of(result: BacktestResult, experiment_fingerprint: str) -> tuple[Trial, ...]:
+    """One trial a model of the run, to be recorded before the verdict counts them."""
+    return tuple(
+        Trial(
+            experiment=result.config.experiment,
+            experiment_fingerprint=experiment_fingerprint,
+            strategy_fingerprint=result.config.strategy_fingerprint,
+            model=run.model,
+            instruments=result.grid.market.symbols,
+            first_session=result.folds[0].test.first.isoformat(),
+            last_session=result.folds[-1].test.last.isoformat(),
+            sessions=len(result.returns(run.net)),
+            sharpe=_or_none(sharpe(result.returns(run.net).to_numpy(float))),
+        )
+        for run in result.runs
+    )
+
+
+def summarise(result: BacktestResult, competing: Sequence[Trial]) -> dict[str, Any]:
+    """Every number of the run.
+
+    Args:
+        result: the backtest.
+        competing: recorded trials on the same instruments and days, this run's among them.
+
+    Returns:
+        Nested dictionaries of JSON values; what cannot be told is None.
+    """
+    models = {run.model: _model(result, run, competing) for run in result.runs}
+    primary = models[result.config.model]
+    decision = verdict(
+        model=result.config.model,
+        fills=primary["trading"]["fills"],
+        sessions=primary["net"]["sessions"],
+        deflated=primary["inference"]["deflated"],
+        trials=len(competing),
+        doubled_return=primary["doubled"]["total_return"],
+        null_p=primary["inference"]["null_p"],
+        universe_note=result.config.universe_note,
+        synthetic=result.config.synthetic,
+    )
+    year = result.config.sessions_per_year
+    summary = {
+        "experiment": result.config.experiment,
+        "synthetic": result.config.synthetic,
+        "primary": result.config.model,
+        "instruments": list(result.grid.market.symbols),
+        "test": {
+            "first": result.folds[0].test.first.isoformat(),
+            "last": result.folds[-1].test.last.isoformat(),
+            "sessions": primary["net"]["sessions"],
+            "bars": len(result.grid.session),
+        },
+        "verdict": asdict(decision),
+        "trials": len(competing),
+        "models": models,
+        "buy_and_hold": return_metrics(result.returns(result.buy_and_hold), year),
+    }
+    clean: dict[str, Any] = _jsonable(summary)
+    return clean
+
+
+def ruling(summary: Mapping[str, Any]) -> Verdict:
+    """The verdict that a summary holds."""
+    held = summary["verdict"]
+    legs = tuple(Leg(**leg) for leg in held["legs"])
+    return Verdict(held["passed"], held["sentence"], legs)
+
+
+def _model(result: BacktestResult, run: ModelRun, competing: Sequence[Trial]) -> dict[str, Any]:
+    year = result.config.sessions_per_year
+    net = result.returns(run.net)
+    return {
+        "net": return_metrics(net, year),
+        "gross": return_metrics(result.returns(run.gross), year),
+        "doubled": return_metrics(result.returns(run.doubled), year),
+        "trading": trading_metrics(run.net, run.trades, result.grid, year),
+        "forecast": forecast_metrics(run.signals),
+        "inference": _inference(result, run, net, competing),
+        "calibration": calibration(run.signals).to_dict("records"),
+        "folds": [_fold(fold, run, net, year) for fold in result.folds],
+        "months": _months(net),
+        "instruments": _instruments(result, run),
+    }
+
+
+def _inference(
+    result: BacktestResult, run: ModelRun, net: pd.Series, competing: Sequence[Trial]
+) -> dict[str, Any]:
+    """Per-session moments, and what they allow to say; ratios in `interval` are annualised."""
+    config = result.config
+    returns = net.to_numpy(float)
+    ratio = sharpe(returns)
+    moments = (ratio, len(returns), inference.skewness(returns), inference.kurtosis(returns))
+    best = inference.expected_best_sharpe(
+        [math.nan if trial.sharpe is None else trial.sharpe for trial in competing]
+    )
+    rng = np.random.default_rng(config.seed)
+    interval = inference.sharpe_interval(
+        returns, config.bootstrap.samples, config.bootstrap.block, INTERVAL, rng
+    )
+    root = math.sqrt(config.sessions_per_year)
+    return {
+        "sharpe_per_session": ratio,
+        "skewness": moments[2],
+        "kurtosis": moments[3],
+        "probabilistic": inference.probabilistic_sharpe(*moments),
+        "luck_sharpe": best * root,
+        "deflated": inference.probabilistic_sharpe(*moments, benchmark=best),
+        "interval": [interval[0] * root, interval[1] * root],
+        "null_p": inference.permutation_p(ratio, run.null.sharpe),
+        "null_shifts": len(run.null.sharpe),
+        "null_median": float(np.nanmedian(np.nan_to_num(run.null.sharpe))) * root
+        if len(run.null.sharpe)
+        else math.nan,
+    }
+
+
+def _fold(fold: Fold, run: ModelRun, net: pd.Series, year: float) -> dict[str, Any]:
+    inside = fold.test.mask(net.index.to_numpy())
+    rows = run.signals[run.signals["fold"] == fold.key]
+    metrics = return_metrics(net[inside], year)
+    scores = forecast_metrics(rows)
+    spans = {
+        name: [span.first.isoformat(), span.last.isoformat()] for name, span in fold.spans.items()
+    }
+    threshold = float(rows["threshold"].iloc[0]) if len(rows) else math.nan
+    return {
+        "fold": fold.key,
+        **spans,
+        "rows": len(rows),
+        "threshold": threshold,
+        **{k: metrics[k] for k in ("sessions", "total_return", "sharpe", "max_drawdown")},
+        **{k: scores[k] for k in ("directional_accuracy", "base_rate", "rank_ic")},
+    }
+
+
+def _months(net: pd.Series) -> dict[str, float]:
+    grouped = (1 + net).groupby(pd.DatetimeIndex(net.index).strftime("%Y-%m")).prod() - 1
+    return {str(month): float(value) for month, value in grouped.items()}
+
+
+def _instruments(result: BacktestResult, run: ModelRun) -> list[dict[str, Any]]:
+    rows = []
+    for s, symbol in enumerate(result.grid.market.symbols):
+        own = run.net.fills.symbol == s
+        trades = run.trades[run.trades["instrument"] == symbol]
+        close = result.grid.adjusted_close[result.grid.present[:, s], s]
+        rows.append(
+            {
+                "instrument": symbol,
+                "bars": int(result.grid.present[:, s].sum()),
+                "fills": int(own.sum()),
+                "trades": len(trades),
+                "hit_rate": float((trades["net"] > 0).mean()) if len(trades) else math.nan,
+                "net_profit": float(run.net.pnl[-1, s]),
+                "cost": float(run.net.fills.cost[own].sum()),
+                "price_change": float(close[-1] / close[0] - 1) if len(close) else math.nan,
+            }
+        )
+    return rows
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_jsonable(inner) for inner in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return _or_none(float(value))
+    return value

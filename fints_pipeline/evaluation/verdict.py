@@ -1,0 +1,96 @@
+"""A plain verdict from a rule that was fixed beforehand.
+
+The primary model's evidence survives when all of these hold on its joined test spans:
+
+1. `trades`: it traded at all, on at least `MIN_SESSIONS` sessions;
+2. `deflated`: the probability that its net Sharpe ratio exceeds what the best of all recorded
+   trials would show by luck is above `CONFIDENCE` (deflated Sharpe ratio);
+3. `costs`: with all costs doubled it still earns money;
+4. `null`: fewer than `SIGNIFICANCE` of circular shifts of the same signal do as well.
+
+Otherwise the verdict names the legs that failed. Other models of the run are never considered.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+MIN_SESSIONS = 20
+CONFIDENCE = 0.95
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One condition: its name, whether it holds, and what was found."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the evidence survives, in words, and the legs that it stands on."""
+
+    passed: bool
+    sentence: str
+    legs: tuple[Leg, ...]
+
+
+def verdict(
+    *,
+    model: str,
+    fills: int,
+    sessions: int,
+    deflated: float,
+    trials: int,
+    doubled_return: float,
+    null_p: float,
+    universe_note: str | None = None,
+    synthetic: bool = False,
+) -> Verdict:
+    """Apply the rule of this module to what was measured.
+
+    Args:
+        model: primary model's name.
+        fills: fills over all test spans.
+        sessions: test sessions.
+        deflated: deflated Sharpe probability; NaN counts as failed.
+        trials: number of competing trials that it is deflated by.
+        doubled_return: total net return with costs doubled.
+        null_p: p-value against circular shifts.
+        universe_note: appended as a survivorship warning.
+        synthetic: whether the data are made up.
+    """
+    legs = (
+        Leg("trades", fills > 0 and sessions >= MIN_SESSIONS, _traded(fills, sessions)),
+        Leg("deflated", deflated > CONFIDENCE, _deflated(deflated, trials)),
+        Leg("costs", doubled_return > 0, f"it returns {doubled_return:+.2%} with costs doubled"),
+        Leg("null", null_p < SIGNIFICANCE, f"{null_p:.1%} of shifted signals do as well"),
+    )
+    failed = [leg for leg in legs if not leg.passed]
+    if failed:
+        sentence = f"No evidence of skill in {model}: " + "; ".join(leg.found for leg in failed)
+    else:
+        sentence = f"The evidence for {model} survives: " + "; ".join(leg.found for leg in legs)
+    sentence += "."
+    if synthetic:
+        sentence += " Synthetic data: this says nothing about any real market."
+    if universe_note:
+        sentence += f" Survivorship warning: {universe_note.rstrip('.')}."
+    return Verdict(not failed, sentence, legs)
+
+
+def _traded(fills: int, sessions: int) -> str:
+    if not fills:
+        return "it never traded"
+    return f"it traded {fills} times in {sessions} sessions (at least {MIN_SESSIONS} are needed)"
+
+
+def _deflated(probability: float, trials: int) -> str:
+    counted = f"{trials} trial" + ("s" if trials != 1 else "")
+    if math.isnan(probability):
+        return f"its Sharpe ratio cannot be told from luck ({counted} counted)"
+    return f"the probability that its Sharpe ratio beats luck is {probability:.1%} ({counted})"

@@ -1,0 +1,186 @@
+"""A small made-up lake with everything a backtest reads: bars, folds, models' records, predictions.
+
+Prices are martingales; `skill` mixes the realised return into the predictions, so that a test can
+ask for a model that knows something. No network is trained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fints_pipeline.base.frames import to_arrow
+from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key, series_key
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.schemas.bars import BARS
+from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline.walkforward.folds import Fold, FoldScheme, make_folds
+
+LINEAGE = Lineage("test", "made-up")
+EXPERIMENT = "tiny"
+TRAIN_YAML = """\
+experiment: tiny
+data:
+  instruments: [{instruments}]
+  frequency: 30m
+  features: [log_return]
+  label: forward_return_2
+  direction_label: direction_2
+folds: {{train: {train}, validation: {validation}, test: {test}}}
+models:
+  patchtst: {{}}
+"""
+BACKTEST_YAML = """\
+experiment: tiny
+model: classifier
+compare: [patchtst]
+costs: {half_spread_bps: 0.5, fee_bps: 0.5}
+hold: 2
+threshold: {quantile: 0.5}
+sessions_per_year: 252
+synthetic: true
+"""
+
+
+@dataclass
+class World:
+    """A lake of made-up data; `locations` and `folds` are what its users need."""
+
+    root: Path
+    sessions: int = 70
+    skill: float = 0.0
+    seed: int = 0
+    symbols: tuple[str, ...] = ("made.UP", "made.TOO")
+    scheme: FoldScheme = field(default_factory=lambda: FoldScheme(train=15, validation=8, test=12))
+    horizon: int = 2
+    bars_a_session: int = 13
+    minutes: int = 30
+    frequency: str = "30m"
+
+    def __post_init__(self) -> None:
+        self.locations = Locations(self.root / "lake", self.root / "inbox", self.root / "configs")
+        self.lake = Lake(self.locations.lake_root)
+        self.days = [day.date() for day in pd.bdate_range("2023-01-02", periods=self.sessions)]
+        self.folds = make_folds(self.days, self.scheme)
+        rng = np.random.default_rng(self.seed)
+        self.bars = {symbol: self._bars(symbol, rng) for symbol in self.symbols}
+        self._write_bars()
+        self._write_configs()
+        for fold in self.folds:
+            self._write_fold(fold, rng)
+
+    def _bars(self, symbol: str, rng: np.random.Generator) -> pd.DataFrame:
+        count = len(self.days) * self.bars_a_session
+        day = np.repeat(np.array(self.days, "M8[us]"), self.bars_a_session)
+        step = np.tile(np.arange(self.bars_a_session), len(self.days))
+        open_time = day + np.timedelta64(870, "m") + step * np.timedelta64(self.minutes, "m")
+        moves = rng.standard_normal(count) * 0.003
+        close = 100 * np.exp(np.cumsum(moves))
+        open_ = np.concatenate([[100.0], close[:-1]]) * np.exp(rng.standard_normal(count) * 2e-4)
+        spread = np.abs(rng.standard_normal((2, count))) * 0.001
+        frame = pd.DataFrame(
+            {
+                "instrument": symbol,
+                "open_time": utc(open_time),
+                "close_time": utc(open_time + np.timedelta64(self.minutes, "m")),
+                "session": day,
+                "session_open": utc(day + np.timedelta64(870, "m")),
+                "session_close": utc(
+                    day + np.timedelta64(870 + self.minutes * self.bars_a_session, "m")
+                ),
+                "open": open_,
+                "high": np.maximum(open_, close) * (1 + spread[0]),
+                "low": np.minimum(open_, close) * (1 - spread[1]),
+                "close": close,
+                "volume": 1000.0,
+                "split_factor": 1.0,
+                "is_filled": rng.random(count) < 0.01,
+                "is_partial": False,
+            }
+        )
+        return frame
+
+    def _write_bars(self) -> None:
+        for symbol, frame in self.bars.items():
+            for month, rows in frame.groupby(frame["session"].dt.strftime("%Y-%m")):
+                key = series_key("bars", self.frequency, symbol, str(month))
+                self.lake.write(key, to_arrow(rows, BARS.arrow_schema), BARS, LINEAGE)
+
+    def _write_configs(self) -> None:
+        scheme = self.scheme
+        train = TRAIN_YAML.format(
+            instruments=", ".join(self.symbols),
+            train=scheme.train,
+            validation=scheme.validation,
+            test=scheme.test,
+        )
+        for folder, text in (("train", train), ("backtest", BACKTEST_YAML)):
+            path = self.locations.configs / folder / f"{EXPERIMENT}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def _write_fold(self, fold: Fold, rng: np.random.Generator) -> None:
+        frames = [
+            self._predictions(fold, model, span, symbol, rng)
+            for model in ("classifier", "patchtst")
+            for symbol in self.symbols
+            for span in ("validation", "test")
+        ]
+        frame = pd.concat(frames, ignore_index=True)
+        table = to_arrow(frame, PREDICTIONS.arrow_schema)
+        self.lake.write(fold_key("predictions", EXPERIMENT, fold.key), table, PREDICTIONS, LINEAGE)
+        for model in ("classifier", "patchtst"):
+            self.write_record(fold, model)
+
+    def write_record(self, fold: Fold, model: str) -> None:
+        """Publish a model's training record as training does, without the weights."""
+
+        def writer(folder: Path) -> None:
+            text = json.dumps({"fold": fold.to_json()})
+            (folder / "training.json").write_text(text)
+
+        key = BundleKey.of("models", experiment=EXPERIMENT, fold=fold.key, model=model)
+        self.lake.write_bundle(key, writer, LINEAGE)
+
+    def _predictions(
+        self, fold: Fold, model: str, span: str, symbol: str, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        bars = self.bars[symbol]
+        log = np.log(bars["close"])
+        label = log.shift(-self.horizon) - log
+        rows = fold.spans[span].mask(bars["session"].to_numpy())
+        own, known = bars[rows], label[rows].to_numpy()
+        noise = rng.standard_normal(len(own))
+        skill = self.skill if model == "classifier" else 0.0
+        told = np.nan_to_num(known) / 0.003 * skill + noise * (1 - skill)
+        up, down = np.exp(0.3 * told), np.exp(-0.3 * told)
+        total = up + down + 1
+        frame = pd.DataFrame(
+            {
+                "experiment": EXPERIMENT,
+                "fold": fold.key,
+                "model": model,
+                "instrument": symbol,
+                "close_time": own["close_time"].array,
+                "session": own["session"].array,
+                "span": span,
+                "expected_return": np.nan,
+                "p_down": np.nan,
+                "p_flat": np.nan,
+                "p_up": np.nan,
+                "label": known,
+            }
+        )
+        if model == "classifier":
+            frame["p_down"], frame["p_flat"], frame["p_up"] = down / total, 1 / total, up / total
+        else:
+            frame["expected_return"] = told * 1e-4
+        return frame
+
+
+def utc(times: np.ndarray) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(times).tz_localize("UTC")
