@@ -8,15 +8,18 @@ in order and in this process, with their events recorded in the Dagster instance
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, UserError
+from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
@@ -67,9 +70,10 @@ def train_and_test(
 ) -> None:
     """Pretrain, train and predict every fold of each experiment, then backtest and report it."""
     from fints_pipeline import train
+    from fints_pipeline.training.config import load_experiment
 
     for name in experiments:
-        experiment = train.load_experiment(locations.train_config(name))
+        experiment = load_experiment(locations.train_config(name))
         for fold in train.experiment_folds(locations.lake, experiment):
             for job in ("pretrain", "train"):
                 what = f"{name} {fold.key}"
@@ -78,7 +82,20 @@ def train_and_test(
 
 
 def run(locations: Locations, experiments: Sequence[str]) -> None:
-    """Run every stage for these experiments.
+    """Run every stage for these experiments and print their headline tables.
+
+    Raises:
+        ConfigError: ``DAGSTER_HOME`` is not set.
+    """
+    with opened(locations) as (launcher, progress):
+        ingest_and_build(launcher, locations, progress)
+        train_and_test(launcher, locations, experiments, progress)
+    summarise(locations, experiments)
+
+
+@contextmanager
+def opened(locations: Locations) -> Iterator[tuple[Launcher, Progress]]:
+    """Yield a launcher on the Dagster instance of ``DAGSTER_HOME``, and a progress printer.
 
     Raises:
         ConfigError: ``DAGSTER_HOME`` is not set.
@@ -87,10 +104,8 @@ def run(locations: Locations, experiments: Sequence[str]) -> None:
     from fints_pipeline.defs.launch import launcher
 
     check_dagster_home()
-    progress = Progress()
     with launcher(build(locations)) as jobs:
-        ingest_and_build(jobs, locations, progress)
-        train_and_test(jobs, locations, experiments, progress)
+        yield jobs, Progress()
 
 
 def check_dagster_home() -> None:
@@ -106,11 +121,13 @@ def check_dagster_home() -> None:
 
 def summarise(locations: Locations, experiments: Iterable[str]) -> None:
     """Print each experiment's headline table and where its report lies."""
-    from fints_pipeline import backtest
+    from fints_pipeline.evaluation.headline import print_headline
 
     for name in experiments:
-        config = backtest.load_backtest(locations.backtest_config(name))
-        backtest.print_headline(locations, config)
+        backtest = locations.lake.open_bundle(BundleKey.of("backtests", experiment=name))
+        report = locations.lake.open_bundle(BundleKey.of("reports", experiment=name))
+        summary = json.loads((backtest / "metrics.json").read_text(encoding="utf-8"))
+        print_headline(summary, report / "report.html")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -126,9 +143,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="an experiment under configs/train; give it again for more",
     )
     arguments = parser.parse_args(argv)
-    locations = Locations.from_environment()
-    run(locations, arguments.experiment)
-    summarise(locations, arguments.experiment)
+    run(Locations.from_environment(), arguments.experiment)
 
 
 if __name__ == "__main__":

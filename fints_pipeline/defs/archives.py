@@ -1,6 +1,7 @@
 """From files in the inbox to staged, verified, parsed slices."""
 
 from collections.abc import Collection
+from typing import Any
 
 import dagster as dg
 
@@ -8,7 +9,7 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, series_partition
+from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, register, series_partition
 from fints_pipeline.defs.resources import Project
 
 raw_slices = dg.AssetSpec(
@@ -53,11 +54,11 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     report = staging.stage_inbox(locations.inbox, locations.lake, dataset_configs(locations))
     known = slices(locations.lake)
     instruments = sorted({instrument for instrument, _ in known})
-    context.instance.add_dynamic_partitions(INSTRUMENTS.name, instruments)
+    register(context.instance, INSTRUMENTS, instruments)
     for instrument, month in sorted(set(report.slices) | unreported(context, known)):
         event = slice_materialization(instrument, month, known[instrument, month])
         context.log_event(event)
-    metadata = {
+    metadata: dict[str, Any] = {
         "report": dg.MetadataValue.md(report.as_markdown()),
         "accepted": len(report.accepted),
         "unchanged": len(report.unchanged),

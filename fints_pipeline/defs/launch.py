@@ -12,6 +12,7 @@ from fints_pipeline.defs.partitions import (
     FOLDS,
     INSTRUMENTS,
     fold_partition,
+    register,
     series_partition,
 )
 
@@ -36,19 +37,19 @@ class Launcher:
 
     def series(self, instrument: str, month: str, assets: Sequence[str]) -> None:
         """Materialise some assets of one instrument's month."""
-        self._instance.add_dynamic_partitions(INSTRUMENTS.name, [instrument])
+        register(self._instance, INSTRUMENTS, [instrument])
         selection = [dg.AssetKey(name) for name in assets]
         self._run("data", series_partition(instrument, month), asset_selection=selection)
 
     def fold(self, job: str, experiment: str, fold: str) -> None:
         """Run `pretrain` or `train` for one fold."""
         key = fold_partition(experiment, fold)
-        self._instance.add_dynamic_partitions(FOLDS.name, [key])
+        register(self._instance, FOLDS, [key])
         self._run(job, key)
 
     def backtest(self, experiment: str) -> None:
         """Run the backtest and report of one experiment."""
-        self._instance.add_dynamic_partitions(EXPERIMENTS.name, [experiment])
+        register(self._instance, EXPERIMENTS, [experiment])
         self._run("backtest", experiment)
 
     def _run(self, job: str, partition_key: str | None = None, **options: Any) -> None:

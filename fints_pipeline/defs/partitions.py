@@ -27,6 +27,20 @@ EXPERIMENTS = dg.DynamicPartitionsDefinition(name="experiments")
 """Name of an experiment's config file."""
 
 
+def register(
+    instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition, keys: list[str]
+) -> None:
+    """Add keys to a dynamic partitions definition; those that exist stay."""
+    instance.add_dynamic_partitions(str(definition.name), keys)
+
+
+def registered(
+    instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition
+) -> list[str]:
+    """Return the keys of a dynamic partitions definition."""
+    return list(instance.get_dynamic_partitions(str(definition.name)))
+
+
 def series_partition(instrument: str, month: str) -> dg.MultiPartitionKey:
     """Return the partition key of an instrument's month."""
     return dg.MultiPartitionKey({"instrument": instrument, "month": month})

@@ -47,10 +47,10 @@ def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
     from dagster_mlflow.resources import MlFlow
 
     from fints_pipeline.defs.partitions import split_fold
-    from fints_pipeline.train import load_experiment
+    from fints_pipeline.training.config import load_experiment
     from fints_pipeline.training.tracking import parent_run_id
 
-    partition = context.run.tags.get("dagster/partition", "")
+    partition = context.run.tags.get("dagster/partition", "") if context.run else ""
     locations = context.resources.project.locations
     experiment = load_experiment(locations.train_config(split_fold(partition)[0]))
     config = {

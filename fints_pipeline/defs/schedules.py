@@ -4,7 +4,7 @@ import dagster as dg
 
 from fints_pipeline.base.time import month_of, previous_month
 from fints_pipeline.defs.jobs import data
-from fints_pipeline.defs.partitions import INSTRUMENTS, series_partition
+from fints_pipeline.defs.partitions import INSTRUMENTS, registered, series_partition
 
 
 @dg.schedule(
@@ -16,7 +16,7 @@ from fints_pipeline.defs.partitions import INSTRUMENTS, series_partition
 def last_month(context: dg.ScheduleEvaluationContext):
     """Request one run an instrument for the month before the tick."""
     month = previous_month(month_of(context.scheduled_execution_time.date()))
-    instruments = context.instance.get_dynamic_partitions(INSTRUMENTS.name)
+    instruments = registered(context.instance, INSTRUMENTS)
     if not instruments:
         return dg.SkipReason("no instrument yet: drop archives into the inbox and run `ingest`")
     return [

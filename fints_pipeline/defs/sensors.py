@@ -61,11 +61,12 @@ def complete_folds(locations) -> dict[str, list[str]]:
     """Return the fold keys of every experiment whose data suffices for one."""
     from fints_pipeline import train
     from fints_pipeline.base.errors import UserError
+    from fints_pipeline.training.config import load_experiment
 
     folds = {}
     for path in sorted((locations.configs / "train").glob("*.yaml")):
         try:
-            experiment = train.load_experiment(path)
+            experiment = load_experiment(path)
             folds[experiment.experiment] = [
                 fold.key for fold in train.experiment_folds(locations.lake, experiment)
             ]

@@ -114,9 +114,10 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
 def _fold(context, project):
     """Return the run's experiment config and fold, or raise a `KeyNotFoundError`."""
     from fints_pipeline import train
+    from fints_pipeline.training.config import load_experiment
 
     name, key = split_fold(context.partition_key)
-    experiment = train.load_experiment(project.locations.train_config(name))
+    experiment = load_experiment(project.locations.train_config(name))
     folds = {fold.key: fold for fold in train.experiment_folds(project.lake, experiment)}
     return experiment, folds[check_known(f"fold of {name}", key, sorted(folds))]
 

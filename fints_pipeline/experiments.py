@@ -1,0 +1,123 @@
+"""Which experiments a set of instruments can run, and a first one for data that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fints_pipeline.base.config import load_config, read_yaml
+from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.lake.atomic import write_text
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.training.config import ExperimentConfig, load_experiment
+from fints_pipeline.training.dataset import sessions_present
+
+TEMPLATE = "demo"
+FOLDS = 3
+_MOST_INSTRUMENTS = 5
+
+
+def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[str]:
+    """Return the experiments to run on these instruments, one at least for each data set.
+
+    An experiment counts when all of its instruments are there. For a data set without one,
+    ``train/own_<dataset>.yaml`` and ``backtest/own_<dataset>.yaml`` are written, once.
+
+    Raises:
+        UserError: there are no instruments.
+    """
+    if not instruments:
+        raise UserError(
+            "no archive could be read",
+            where=str(locations.inbox),
+            fix="see the quarantine in the lake for each file's reason",
+        )
+    names = [one.experiment for one in _configured(locations) if _is_covered(one, instruments)]
+    covered = {name for one in names for name in _datasets(locations, one)}
+    for dataset in sorted({instrument.partition(".")[0] for instrument in instruments} - covered):
+        own = [one for one in instruments if one.startswith(f"{dataset}.")]
+        names.append(_write_own(locations, dataset, own[:_MOST_INSTRUMENTS]))
+    return names
+
+
+def _configured(locations: Locations) -> Iterable[ExperimentConfig]:
+    return [load_experiment(path) for path in sorted((locations.configs / "train").glob("*.yaml"))]
+
+
+def _is_covered(experiment: ExperimentConfig, instruments: Sequence[str]) -> bool:
+    return set(experiment.data.instruments) <= set(instruments)
+
+
+def _datasets(locations: Locations, experiment: str) -> set[str]:
+    config = load_experiment(locations.train_config(experiment))
+    return {instrument.partition(".")[0] for instrument in config.data.instruments}
+
+
+def _write_own(locations: Locations, dataset: str, instruments: list[str]) -> str:
+    name = f"own_{dataset}"
+    train, backtest = (
+        locations.configs / folder / f"{name}.yaml" for folder in ("train", "backtest")
+    )
+    template = _template(locations, dataset)
+    content = read_yaml(locations.train_config(template))
+    content["experiment"] = name
+    content["description"] = f"A first look at {dataset}: {', '.join(instruments)}."
+    content["data"] = {**content["data"], "instruments": instruments}
+    content["data"]["features"] = _present(locations, instruments, content["data"])
+    sessions = len(sessions_present(locations.lake, ExperimentConfig(**content).data))
+    content["folds"] = _scheme(sessions)
+    _write(train, content, template)
+    _write(
+        backtest,
+        {**read_yaml(locations.backtest_config(template)), "experiment": name, "synthetic": False},
+        template,
+    )
+    return name
+
+
+def _template(locations: Locations, dataset: str) -> str:
+    """Return an experiment on the same kind of market, whose costs are the nearest guess."""
+    kind = _asset_class(locations, f"{dataset}.")
+    for experiment in _configured(locations):
+        if _asset_class(locations, experiment.data.instruments[0]) == kind:
+            return experiment.experiment
+    return TEMPLATE
+
+
+def _asset_class(locations: Locations, instrument: str) -> str:
+    path = locations.dataset_config(instrument)
+    return load_config(path, DatasetConfig, section="dataset").asset_class
+
+
+def _present(locations: Locations, instruments: list[str], data: dict[str, Any]) -> list[str]:
+    """Return the template's feature columns that every instrument's table has."""
+    lake, freq = locations.lake, data["frequency"]
+    tables = [
+        lake.read_range("features", freq, one, "0000-01", "9999-12").schema.names
+        for one in instruments
+    ]
+    return [column for column in data["features"] if all(column in names for names in tables)]
+
+
+def _scheme(sessions: int) -> dict[str, Any]:
+    """Cut the sessions into `FOLDS` rolling folds: half to train, the rest to validate and test."""
+    test = max(1, sessions // 8)
+    validation = max(1, sessions // 12)
+    train = sessions - validation - FOLDS * test - 2
+    if train < test:
+        raise UserError(
+            f"{sessions} sessions are too few for {FOLDS} walk-forward folds",
+            fix="bring more months, or write an experiment of your own under configs/train",
+        )
+    return {"kind": "rolling", "train": train, "validation": validation, "test": test, "embargo": 1}
+
+
+def _write(path: Path, content: dict[str, Any], template: str) -> None:
+    if path.exists():
+        return
+    header = f"# Written from {template}.yaml for your own data: change what does not fit it.\n"
+    write_text(path, header + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
