@@ -12,18 +12,19 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fints_pipeline.base.errors import ArchiveError, UserError
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.contract import TableValidator
-from fints_pipeline.base.time import month_of
-from fints_pipeline.data.csv_table import bad_cell, read_csv
+from fints_pipeline.data.csv_table import NO_ROWS, bad_cell, read_csv
 from fints_pipeline.data.formats._base import check_symbol
 from fints_pipeline.data.slices import SliceChange
 
 FILE_NAME = "corporate_actions.csv"
 TABLE = "corporate_actions"
 EVENT = "event"
+ALL_MONTHS = "all"
 CODE_VERSION = "action_files 1"
 COLUMNS = ("symbol", "ex_date", "kind", "value")
 KINDS = ("split", "dividend")
@@ -42,12 +43,11 @@ ACTIONS_SCHEMA = pa.schema(
         pa.field("known_at", pa.timestamp("us", "UTC"), nullable=False),
     ]
 )
-_KEY = ["instrument", "ex_date", "kind", "value"]
 
 
-def action_key(instrument: str, month: str) -> TableKey:
-    """Return the partition of one instrument's actions with ex-dates in ``month``."""
-    return series_key(TABLE, EVENT, instrument, month)
+def action_key(instrument: str) -> TableKey:
+    """Return the partition of one instrument's actions; one holds them all, they are few."""
+    return series_key(TABLE, EVENT, instrument, ALL_MONTHS)
 
 
 def read_actions(path: Path, where: str, dataset: str, known_at: datetime) -> pa.Table:
@@ -69,12 +69,13 @@ def read_actions(path: Path, where: str, dataset: str, known_at: datetime) -> pa
     try:
         table = read_csv(path, where, COLUMNS, _TYPES, skip_rows=1)
     except ArchiveError as error:
-        if error.what != "the file holds no rows":
+        if error.what != NO_ROWS:
             raise
         table = pa.schema(list(_TYPES.items())).empty_table()
-    for row, action in enumerate(table.to_pylist(), start=2):
-        _check_row(action, row, where)
     rows = table.to_pylist()
+    for number, row in enumerate(rows, start=2):
+        _check_row(row, number, where)
+    _check_one_split_a_day(rows, where)
     columns = {
         "instrument": [f"{dataset}.{row['symbol']}" for row in rows],
         **{name: [row[name] for row in rows] for name in ("ex_date", "kind", "value")},
@@ -86,44 +87,46 @@ def read_actions(path: Path, where: str, dataset: str, known_at: datetime) -> pa
 def merge_actions(
     lake: Lake, actions: pa.Table, archive: str, validator: TableValidator
 ) -> tuple[list[SliceChange], list[TableKey]]:
-    """Add actions to the lake; one that is there already keeps the time it was first known.
+    """Add a delivery's actions to the lake.
 
-    A restated value is kept beside the earlier one, with its own ``known_at``.
+    A value that differs from the one known before it stands beside it with its own ``known_at``;
+    one that repeats it adds nothing.
+
+    Args:
+        lake: The lake.
+        actions: `ACTIONS_SCHEMA`, of any instruments.
+        archive: SHA-256 of the file.
+        validator: The schema of corporate actions.
 
     Returns:
-        The partitions whose content changed, and all that the actions lie in.
+        The partitions whose content changed, and all that hold the actions.
     """
-    partitions: dict[tuple[str, str], list[dict[str, object]]] = {}
-    for action in actions.to_pylist():
-        name = action["instrument"], month_of(action["ex_date"])
-        partitions.setdefault(name, []).append(action)
     changes, keys = [], []
-    for (instrument, month), rows in sorted(partitions.items()):
-        key = action_key(instrument, month)
+    for instrument in sorted(set(actions.column("instrument").to_pylist())):
+        key = action_key(instrument)
         before = lake.footer(key) if lake.exists(key) else None
         inputs = {**(before.lineage.inputs if before else {}), f"archives/{archive}": archive}
-        footer = lake.update(
-            key,
-            partial(_add, pa.Table.from_pylist(rows, schema=ACTIONS_SCHEMA)),
-            validator,
-            Lineage(CODE_VERSION, "", inputs),
-        )
+        rows = actions.filter(pc.equal(actions.column("instrument"), instrument))
+        lineage = Lineage(CODE_VERSION, "", inputs)
+        footer = lake.update(key, partial(_add, rows), validator, lineage)
         keys.append(key)
         digest = before.digest if before else None
         if footer.digest != digest:
             changes.append(
-                SliceChange(TABLE, instrument, month, digest, footer.digest, footer.rows)
+                SliceChange(TABLE, instrument, ALL_MONTHS, digest, footer.digest, footer.rows)
             )
     return changes, keys
 
 
 def _add(actions: pa.Table, before: pa.Table | None) -> pa.Table:
-    """Return a partition with ``actions`` added, each kept once with its first ``known_at``."""
-    both = [actions] if before is None else [before.cast(actions.schema), actions]
-    rows = pa.concat_tables(both).group_by(_KEY).aggregate([("known_at", "min")])
-    rows = rows.rename_columns([*_KEY, "known_at"])
-    order = [(name, "ascending") for name in ("ex_date", "kind", "known_at", "value")]
-    return rows.sort_by(order).cast(actions.schema)
+    """Return a partition with ``actions`` added, without rows that repeat what was known."""
+    rows = actions.to_pylist() + (before.to_pylist() if before is not None else [])
+    rows.sort(key=lambda row: (row["ex_date"], row["kind"], row["known_at"], row["value"]))
+    kept: list[dict[str, object]] = []
+    for row in rows:
+        if not kept or any(kept[-1][name] != row[name] for name in ("ex_date", "kind", "value")):
+            kept.append(row)
+    return pa.Table.from_pylist(kept, schema=ACTIONS_SCHEMA)
 
 
 def _check_header(path: Path, where: str) -> None:
@@ -151,3 +154,17 @@ def _check_row(action: dict[str, object], row: int, where: str) -> None:
     value = action["value"]
     if not isinstance(value, float) or not math.isfinite(value) or value <= 0:
         raise bad_cell(where, row, "value", value, "a positive number")
+
+
+def _check_one_split_a_day(rows: list[dict[str, object]], where: str) -> None:
+    seen = set()
+    for number, row in enumerate(rows, start=2):
+        key = row["symbol"], row["ex_date"]
+        if row["kind"] == "split" and key in seen:
+            raise ArchiveError(
+                f"{row['symbol']} splits twice on {row['ex_date']}",
+                where=f"{where}, row {number}",
+                fix="give one row with the product of the ratios",
+            )
+        if row["kind"] == "split":
+            seen.add(key)

@@ -17,6 +17,7 @@ _BAD_CELL = re.compile(
     r"In CSV column #(\d+): Row #(\d+): CSV conversion error to (\S+): invalid value '(.*)'", re.S
 )
 _BAD_ROW = re.compile(r"CSV parse error: Row #(\d+): Expected (\d+) columns, got (\d+): (.*)", re.S)
+NO_ROWS = "the file holds no rows"
 _LONGEST_QUOTE = 60
 
 
@@ -82,8 +83,8 @@ def _describe(message: str, where: str, names: Sequence[str]) -> ArchiveError:
             f"a row has {row[3]} cells where {row[2]} are expected: {_quote(row[4])}",
             where=f"{where}, row {row[1]}",
         )
-    if "Empty CSV file" in message:
-        return ArchiveError("the file holds no rows", where=where)
+    if "Empty CSV file" in message or "Could not skip" in message:
+        return ArchiveError(NO_ROWS, where=where)
     return ArchiveError(f"not readable as CSV: {_quote(message)}", where=where)
 
 

@@ -95,8 +95,13 @@ def scan(inbox: Path | str) -> Scan:
     return found
 
 
-def fingerprint(found: Scan) -> str:
-    """Return 32 hex digits that change when a file is added, removed or changed."""
+def fingerprint(inbox: Path | str | Scan) -> str:
+    """Return 32 hex digits that change when a file is added, removed or changed.
+
+    Raises:
+        ArchiveError: as `scan` does.
+    """
+    found = inbox if isinstance(inbox, Scan) else scan(inbox)
     digest = hashlib.sha256()
     for delivery in found.deliveries:
         line = f"{delivery.relative}\0{delivery.size}\0{delivery.mtime_ns}\0{delivery.sidecar}\n"
@@ -192,14 +197,19 @@ def _identity(folder: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _is_broken_link(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
+
+
 def _describe(error: OSError, path: Path) -> ArchiveError:
     where = str(path)
     if error.errno == errno.ELOOP:
         return ArchiveError("a symbolic link leads to itself", where=where, fix="remove the link")
-    if error.errno == errno.ENOENT and path.is_symlink():
+    link = next((each for each in (path, *path.parents) if _is_broken_link(each)), None)
+    if error.errno == errno.ENOENT and link is not None:
         return ArchiveError(
-            f"broken symbolic link: its target {os.readlink(path)!r} does not exist",
-            where=where,
+            f"broken symbolic link: its target {os.readlink(link)!r} does not exist",
+            where=str(link),
             fix="mount or restore the target, or remove the link",
         )
     if error.errno == errno.ENOENT:

@@ -129,7 +129,7 @@ class _Stager:
         if intake is None:
             self.report.unfinished.append(delivery.relative)
             return
-        self.report.slices += intake.changes
+        self.report.changes += intake.changes
         target = self.report.accepted if intake.read else self.report.unchanged
         target.append(intake.delivery)
         self.index.put(

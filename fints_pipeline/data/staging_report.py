@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.data.quarantine import QuarantineRecord
-from fints_pipeline.data.slices import SliceChange
+from fints_pipeline.data.slices import RAW_BARS, SliceChange
 
 _MOST_ROWS = 50
 
@@ -47,7 +47,7 @@ class StagingReport:
         quarantined: Files that are refused, new refusals and standing ones.
         unfinished: Files that are still being written.
         ignored: Files that are no archive of a known kind.
-        slices: Partitions whose content changed.
+        changes: Partitions whose content changed.
     """
 
     accepted: list[StagedDelivery] = field(default_factory=list)
@@ -55,7 +55,16 @@ class StagingReport:
     quarantined: list[QuarantineRecord] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
-    slices: list[SliceChange] = field(default_factory=list)
+    changes: list[SliceChange] = field(default_factory=list)
+
+    @property
+    def slices(self) -> dict[tuple[str, str], str]:
+        """The new digest of every slice of raw bars that changed, by instrument and month."""
+        return {
+            (each.instrument, each.month): each.after
+            for each in self.changes
+            if each.table == RAW_BARS
+        }
 
     @property
     def counts(self) -> dict[str, int]:
@@ -67,7 +76,7 @@ class StagingReport:
             "unfinished": len(self.unfinished),
             "ignored": len(self.ignored),
             "rows_read": sum(each.rows for each in self.accepted),
-            "slices_changed": len(self.slices),
+            "partitions_changed": len(self.changes),
         }
 
     @property
@@ -102,7 +111,7 @@ class StagingReport:
         )
         touched = _table(
             ("changed", "instrument", "month", "rows"),
-            [(each.table, each.instrument, each.month, each.rows) for each in self.slices],
+            [(each.table, each.instrument, each.month, each.rows) for each in self.changes],
         )
         passed = _table(
             ("left alone", "why"),

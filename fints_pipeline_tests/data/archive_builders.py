@@ -204,7 +204,7 @@ BAD_CONTENT: dict[str, tuple[bytes, str]] = {
     "other columns": (b"date,open,close\n2020-01-01,1,2\n", "date,open,close"),
     "columns in another order": (
         b"open_time,close,open,high,low,volume,close_time,q,n,b,t,i\n" + klines(), "its header"),
-    "UTF-16": (klines().decode().encode("utf-16"), "comma-separated columns"),
+    "UTF-16": (klines().decode().encode("utf-16"), "not UTF-8 text"),
     "hourly bars": (
         b"1672531200000,1,1,1,1,1,1672534799999,1,1,1,1,0\n" * 3, "a bar lasts 3600 s"),
     "seconds since 1900": (b"99,1,1,1,1,1,158,1,1,1,1,0\n", "no epoch"),
@@ -216,7 +216,7 @@ BAD_CONTENT: dict[str, tuple[bytes, str]] = {
         klines(20).replace(b"\n1672532100000", b"\n167253"), "row 16, column open_time"),
     "short row": (klines(20) + b"1672532400000,1,1\n", "3 cells where 12 are expected"),
     "long row": (klines(20).replace(b",400,0\n", b",400,0,9\n", 16), "misfit"),
-    "binary": (bytes(range(256)) * 40, "comma-separated columns"),
+    "binary": (bytes(range(256)) * 40, "not UTF-8 text"),
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fints_pipeline.base.errors import ArchiveError, LakeError
-from fints_pipeline.data import archives
+from fints_pipeline.data import archives, zip_directory
 from fints_pipeline.data.limits import Limits
 from fints_pipeline_tests.data.archive_builders import (
     ARCHIVE,
@@ -93,7 +94,30 @@ def test_csv_that_is_a_zip_is_refused(tmp_path: Path):
         archives.stage(path, tmp_path / "staging")
 
 
-def test_limits_count_real_bytes_where_the_header_is_honest_too(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("build", "unchecked"),
+    [
+        (bomb, "_check_member"),
+        (lambda: zip_bytes({f"{i}.csv": klines(400) for i in range(3)}), "_check_total"),
+    ],
+)
+def test_limits_count_bytes_while_inflating_not_headers_alone(
+    build: Callable[[], bytes], unchecked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(zip_directory, unchecked, lambda *_: None)
+    path = write(tmp_path / "x.zip", build())
+    with pytest.raises(ArchiveError, match="inflates to more than the"):
+        archives.stage(path, tmp_path / "staging", SMALL)
+    assert list((tmp_path / "staging").iterdir()) == []
+
+
+def test_plain_csv_is_held_to_the_limit(tmp_path: Path):
+    path = write(tmp_path / MEMBER, klines(1000))
+    with pytest.raises(ArchiveError, match="more than the 50000 bytes"):
+        archives.stage(path, tmp_path / "staging", SMALL)
+
+
+def test_limits_can_be_raised(tmp_path: Path):
     path = write(tmp_path / "x.zip", bomb(3_000_000))
     generous = Limits(ratio=5000)
     assert archives.stage(path, tmp_path / "staging", generous).members[0].size == 3_000_000

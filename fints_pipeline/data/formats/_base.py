@@ -132,6 +132,15 @@ def parsed(
     )
 
 
+def not_text(head: bytes) -> str | None:
+    """Return why a file's head is no UTF-8 text, or None."""
+    if not head.strip():
+        return "no lines of text"
+    if b"\0" in head:
+        return "not UTF-8 text (binary, or UTF-16)"
+    return None
+
+
 def sample_lines(head: bytes) -> list[str]:
     """Return the first non-empty lines of a file's head; a line that the head cuts is left out."""
     text = head.decode("utf-8-sig", "replace")

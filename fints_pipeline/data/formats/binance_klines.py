@@ -22,6 +22,7 @@ from fints_pipeline.data.formats._base import (
     Format,
     ParsedBars,
     is_number,
+    not_text,
     parsed,
     sample_lines,
     utc_only,
@@ -53,9 +54,9 @@ class BinanceKlines(Format):
 
     def recognise(self, head: bytes) -> Evidence:
         """Look for 12 columns that begin with an epoch and span one minute."""
+        if fault := not_text(head):
+            return Evidence(False, (fault,))
         lines = sample_lines(head)
-        if not lines:
-            return Evidence(False, ("no lines of text",))
         header = _header(lines[0])
         if header is not None and header != list(COLUMNS[:7]):
             return Evidence(False, (f"its header begins {','.join(header)!r}",))

@@ -23,6 +23,7 @@ from fints_pipeline.data.formats._base import (
     Format,
     ParsedBars,
     is_number,
+    not_text,
     parsed,
     sample_lines,
 )
@@ -43,9 +44,9 @@ class HistdataM1(Format):
 
     def recognise(self, head: bytes) -> Evidence:
         """Look for six semicolon-separated columns that begin with a stamp."""
+        if fault := not_text(head):
+            return Evidence(False, (fault,))
         lines = sample_lines(head)
-        if not lines:
-            return Evidence(False, ("no lines of text",))
         faults = [fault for fault in map(_fault, lines) if fault is not None]
         if len(faults) * 2 >= len(lines):
             return Evidence(False, (f"first misfit: {faults[0]}",))
