@@ -1,0 +1,256 @@
+"""Train an experiment's models fold by fold, and write their predictions.
+
+    python -m fints_pipeline.train --config configs/train/demo.yaml
+
+does, for every walk-forward fold that the lake has data for, what the Dagster assets do: fit the
+vocabulary and pretrain on the fold's training span, fine-tune, train PatchTST, and predict the
+fold's validation and test bars. Models go to bundles/models/ in the lake, predictions to
+predictions/. With the same seed, machine and number of threads the results are the same to the bit.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fints_pipeline.base import cli
+from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.training.config import ExperimentConfig, load_experiment
+from fints_pipeline.training.dataset import Columns, load_dataset, sessions_present
+from fints_pipeline.training.results import Predicted, Trained
+from fints_pipeline.training.tracking import NullTracker, Tracker
+from fints_pipeline.walkforward.folds import Fold, Span, make_folds
+
+if TYPE_CHECKING:
+    from fints_pipeline.training.bundles import Fitted
+    from fints_pipeline.training.loop import OnMetrics
+    from fints_pipeline.training.tokens import FoldVocabulary
+
+CODE_VERSION = "1"
+
+
+def experiment_folds(lake: Lake, experiment: ExperimentConfig) -> list[Fold]:
+    """Return the folds that the features in the lake suffice for, in time order.
+
+    Raises:
+        KeyNotFoundError: an instrument of the experiment has no features.
+        ConfigError: there are too few sessions for one fold.
+    """
+    known = lake.instruments("features", experiment.data.frequency)
+    for instrument in experiment.data.instruments:
+        if instrument not in known:
+            raise KeyNotFoundError(
+                f"no features of {instrument!r} at {experiment.data.frequency} in the lake",
+                where=str(lake.root),
+                fix=nearest(instrument, known) or "run the ingest and data jobs first",
+            )
+    return list(make_folds(sessions_present(lake, experiment.data), experiment.folds))
+
+
+def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trained:
+    """Fit the vocabulary on the tokens of the fold's training span, and publish it.
+
+    The bundle holds vocabulary.json and, under tokenizer/, what Hugging Face's `AutoTokenizer`
+    loads.
+
+    Raises:
+        KeyNotFoundError: tokens of the span are missing.
+        ConfigError: the tokens are of another grammar than the vocabulary.
+    """
+    from fints_pipeline.tokenizers.brooks import FIELDS
+    from fints_pipeline.tokenizers.export import save_hf
+    from fints_pipeline.tokenizers.vocabulary import Vocabulary
+
+    started = time.perf_counter()
+    columns = Columns(tokens=tuple(FIELDS))
+    data = load_dataset(lake, experiment.data, columns, fold.train)
+    good = [one.good_bars() for one in data.series]
+    close_time = np.concatenate([one.close_time for one in good])
+    tokens = np.concatenate([one.tokens for one in good])
+    vocabulary = Vocabulary.fit(tokens, close_time, close_time.max())
+    for partition, footer in data.footers.items():
+        vocabulary.require(footer.extra.get("grammar", vocabulary.grammar), partition)
+
+    def write(folder: Path) -> None:
+        vocabulary.save(folder)
+        save_hf(vocabulary, folder / "tokenizer")
+
+    fingerprint = experiment.model_fingerprint("vocabulary", fold)
+    manifest = lake.write_bundle(
+        _vocabulary_key(experiment, fold),
+        write,
+        Lineage(CODE_VERSION, fingerprint, data.inputs),
+    )
+    metrics = {"size": float(len(vocabulary))}
+    return Trained(manifest, metrics, time.perf_counter() - started)
+
+
+def pretrain_mlm(
+    lake: Lake, experiment: ExperimentConfig, fold: Fold, tracker: Tracker | None = None
+) -> Trained:
+    """Pretrain the fold's masked language model on its training span, and publish it.
+
+    Raises:
+        KeyNotFoundError: tokens or the fold's vocabulary are missing.
+    """
+
+    def fit(on_metrics: OnMetrics) -> Fitted:
+        from fints_pipeline.training.pretrain import pretrain
+        from fints_pipeline.training.tokens import load_tokens
+
+        vocabulary = _vocabulary(lake, experiment, fold)
+        data = load_tokens(lake, experiment.data, vocabulary, _until_validation(fold))
+        return pretrain(experiment, fold, data, vocabulary, on_metrics)
+
+    return _train(lake, experiment, fold, "mlm", fit, tracker)
+
+
+def finetune_classifier(
+    lake: Lake, experiment: ExperimentConfig, fold: Fold, tracker: Tracker | None = None
+) -> Trained:
+    """Fine-tune the fold's direction classifier from its pretrained model, and publish it.
+
+    Raises:
+        KeyNotFoundError: tokens, labels, the vocabulary or the pretrained model are missing.
+    """
+
+    def fit(on_metrics: OnMetrics) -> Fitted:
+        from fints_pipeline.training.bundles import open_pretrained
+        from fints_pipeline.training.classify import finetune
+        from fints_pipeline.training.tokens import load_tokens
+
+        vocabulary = _vocabulary(lake, experiment, fold)
+        labels = (experiment.data.direction_label,)
+        data = load_tokens(lake, experiment.data, vocabulary, _until_validation(fold), labels)
+        pretrained = open_pretrained(lake, experiment.experiment, fold.key)
+        return finetune(experiment, fold, data, vocabulary, pretrained, on_metrics)
+
+    return _train(lake, experiment, fold, "classifier", fit, tracker)
+
+
+def train_patchtst(
+    lake: Lake, experiment: ExperimentConfig, fold: Fold, tracker: Tracker | None = None
+) -> Trained:
+    """Train the fold's PatchTST, and publish it.
+
+    Raises:
+        KeyNotFoundError: features, labels or one of their columns are missing.
+    """
+
+    def fit(on_metrics: OnMetrics) -> Fitted:
+        from fints_pipeline.training import forecast
+
+        columns = Columns(forecast.channels_of(experiment), (experiment.data.label,))
+        data = load_dataset(lake, experiment.data, columns, _until_validation(fold))
+        return forecast.train_patchtst(experiment, fold, data, on_metrics)
+
+    return _train(lake, experiment, fold, "patchtst", fit, tracker)
+
+
+def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Predicted:
+    """Predict the fold's validation and test bars with each of its trained forecasters.
+
+    Raises:
+        KeyNotFoundError: a model has not been trained.
+        LookAheadError: a model was trained on some of these bars.
+        LakeError: the classifier was trained with another vocabulary than the fold's.
+    """
+    from fints_pipeline.training import predict
+
+    started = time.perf_counter()
+    parts = []
+    if experiment.models.patchtst is not None:
+        parts.append(predict.forecasts(lake, experiment, fold))
+    if experiment.models.classifier is not None:
+        vocabulary = _vocabulary(lake, experiment, fold)
+        parts.append(predict.directions(lake, experiment, fold, vocabulary))
+    table, inputs = predict.joined(parts)
+    key = fold_key("predictions", experiment.experiment, fold.key)
+    fingerprint = experiment.model_fingerprint("predictions", fold)
+    footer = lake.write(key, table, predict.PREDICTIONS, Lineage(CODE_VERSION, fingerprint, inputs))
+    return Predicted(footer, predict.row_counts(table), time.perf_counter() - started)
+
+
+def _train(
+    lake: Lake,
+    experiment: ExperimentConfig,
+    fold: Fold,
+    model: str,
+    fit: Callable[[OnMetrics], Fitted],
+    tracker: Tracker | None,
+) -> Trained:
+    from fints_pipeline.training.run import fit_and_publish
+
+    tracker = tracker if tracker is not None else NullTracker()
+    return fit_and_publish(lake, experiment, fold, model, fit, tracker, CODE_VERSION)
+
+
+def _vocabulary_key(experiment: ExperimentConfig, fold: Fold) -> BundleKey:
+    return BundleKey.of("vocabularies", experiment=experiment.experiment, fold=fold.key)
+
+
+def _vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> FoldVocabulary:
+    from fints_pipeline.tokenizers.brooks import FIELDS
+    from fints_pipeline.tokenizers.vocabulary import Vocabulary
+    from fints_pipeline.training.tokens import FoldVocabulary
+
+    key = _vocabulary_key(experiment, fold)
+    encoder = Vocabulary.load(lake.open_bundle(key))
+    return FoldVocabulary(encoder, tuple(FIELDS), key, lake.bundle_manifest(key).digest)
+
+
+def _until_validation(fold: Fold) -> Span:
+    return Span(fold.train.first, fold.validation.last)
+
+
+STAGES: dict[str, Callable[..., Trained]] = {
+    "mlm": pretrain_mlm,
+    "classifier": finetune_classifier,
+    "patchtst": train_patchtst,
+}
+
+
+def train_fold(
+    lake: Lake, experiment: ExperimentConfig, fold: Fold, models: Sequence[str], tracker: Tracker
+) -> dict[str, Trained | Predicted]:
+    """Run the stages of the named models in order; predict when all of the experiment's ran."""
+    results: dict[str, Trained | Predicted] = {}
+    if "mlm" in models:
+        results["vocabulary"] = fit_vocabulary(lake, experiment, fold)
+    for name in models:
+        results[name] = STAGES[name](lake, experiment, fold, tracker)
+    if set(models) == set(experiment.models.names):
+        results["predictions"] = write_predictions(lake, experiment, fold)
+    return results
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    from fints_pipeline.training import console
+
+    args = console.parser(__doc__).parse_args(argv)
+    experiment = load_experiment(args.config)
+    lake = Lake(args.lake) if args.lake is not None else Locations.from_environment().lake
+    folds = experiment_folds(lake, experiment)
+    if args.list_folds:
+        console.print_folds(folds)
+        return 0
+    chosen = console.choose_folds(folds, args.fold)
+    models = console.choose_models(experiment, args.model)
+    tracker = console.tracker()
+    console.show_progress()
+    for number, fold in enumerate(chosen, start=1):
+        console.print_fold(fold, number, len(chosen))
+        console.print_results(train_fold(lake, experiment, fold, models, tracker))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,71 @@
+"""Sample order as a function of seed and epoch, and batches gathered by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fints_pipeline.training.seeds import generator
+
+Batch = dict[str, Tensor]
+_ORDER, _DRAW = 1, 2  # what a derived generator is for
+
+
+class Samples(Protocol):
+    """Samples of one split, addressed by position."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def batch(self, positions: Tensor, draws: torch.Generator) -> Batch:
+        """Return the samples at ``positions``; what is random in them comes from ``draws``."""
+
+
+class Batches:
+    """One epoch of batches.
+
+    The order of an epoch and the draws of a batch depend on the seed, the epoch and the batch's
+    number alone: a fit that starts over at step s gets the batches that it would have got.
+
+    Args:
+        samples: where the batches come from.
+        size: samples a batch; the last one may be smaller.
+        seed: of order and draws.
+        step: optimiser steps taken so far; it tells the epoch and the batches to skip.
+        shuffle: off for evaluation, where every pass is then the same.
+    """
+
+    def __init__(
+        self, samples: Samples, size: int, seed: int, *, step: int = 0, shuffle: bool = True
+    ) -> None:
+        self.samples = samples
+        self.size = size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch, self.skip = divmod(step, self.per_epoch)
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in a whole epoch."""
+        return -(-len(self.samples) // self.size)
+
+    def __len__(self) -> int:
+        """Return the number of batches left in this epoch."""
+        return self.per_epoch - self.skip
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the epoch's batches from the first that was not taken yet."""
+        order = self._order()
+        for number in range(self.skip, self.per_epoch):
+            positions = order[number * self.size : (number + 1) * self.size]
+            draws = generator(self.seed, _DRAW, self.epoch, number)
+            yield self.samples.batch(positions, draws)
+
+    def _order(self) -> Tensor:
+        count = len(self.samples)
+        if not self.shuffle:
+            return torch.arange(count)
+        return torch.randperm(count, generator=generator(self.seed, _ORDER, self.epoch))

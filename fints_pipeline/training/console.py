@@ -1,0 +1,118 @@
+"""The command line of `fints_pipeline.train`: arguments, progress and tables."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
+from fints_pipeline.training.config import MODEL_NAMES, ExperimentConfig
+from fints_pipeline.training.results import Predicted, Trained
+from fints_pipeline.training.tracking import MlflowTracker, NullTracker, Tracker
+from fints_pipeline.walkforward.folds import Fold
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    parser = argparse.ArgumentParser(
+        prog="python -m fints_pipeline.train",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="MLFLOW_TRACKING_URI=sqlite:///.mlflow/mlflow.db logs every fit to MLflow as well.",
+    )
+    add = parser.add_argument
+    add("--config", type=Path, required=True, help="YAML file under configs/train/")
+    add("--fold", metavar="KEY", help="train this fold alone: the date of its first test session")
+    add("--list-folds", action="store_true", help="print the folds that the lake suffices for")
+    add(
+        "--model",
+        choices=MODEL_NAMES,
+        help="train this model alone, and write no predictions; "
+        "mlm fits the vocabulary first, classifier starts from the mlm in the lake",
+    )
+    add("--lake", type=Path, help="the lake's folder (default: FINTS_LAKE or data_lake)")
+    return parser
+
+
+def choose_folds(folds: Sequence[Fold], key: str | None) -> Sequence[Fold]:
+    """Return the fold named ``key``, or all.
+
+    Raises:
+        KeyNotFoundError: there is no such fold.
+    """
+    if key is None:
+        return folds
+    chosen = [fold for fold in folds if fold.key == key]
+    if not chosen:
+        raise KeyNotFoundError(
+            f"no fold {key!r}", fix=nearest(key, (fold.key for fold in folds)) or "see --list-folds"
+        )
+    return chosen
+
+
+def choose_models(experiment: ExperimentConfig, name: str | None) -> tuple[str, ...]:
+    """Return the model ``name``, or all of the experiment's.
+
+    Raises:
+        ConfigError: the experiment does not have it.
+    """
+    if name is None:
+        return experiment.models.names
+    if name not in experiment.models.names:
+        raise ConfigError(
+            f"experiment {experiment.experiment!r} has no model {name!r}",
+            fix="it has " + ", ".join(experiment.models.names),
+        )
+    return (name,)
+
+
+def tracker() -> Tracker:
+    """Return MLflow's tracker where MLFLOW_TRACKING_URI is set, else one that keeps nothing."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return NullTracker()
+    import mlflow
+
+    return MlflowTracker(mlflow)
+
+
+def show_progress() -> None:
+    """Print the progress lines of the fits to standard error."""
+    log = logging.getLogger("fints_pipeline.training")
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("  %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def print_folds(folds: Sequence[Fold]) -> None:
+    """Print a line a fold."""
+    print(f"{'fold':<12}{'train':<26}{'validation':<26}{'test':<26}")
+    for fold in folds:
+        spans = (f"{span.first} … {span.last}" for span in fold.spans.values())
+        print(f"{fold.key:<12}" + "".join(f"{span:<26}" for span in spans).rstrip())
+
+
+def print_fold(fold: Fold, number: int, count: int) -> None:
+    """Print the heading of a fold."""
+    print(
+        f"fold {fold.key} ({number} of {count}): train {fold.train.first} … {fold.train.last}, "
+        f"test {fold.test.first} … {fold.test.last}",
+        flush=True,
+    )
+
+
+def print_results(results: Mapping[str, Trained | Predicted]) -> None:
+    """Print a line a stage: seconds, scores and digest."""
+    for name, result in results.items():
+        digest = result.footer.digest if isinstance(result, Predicted) else result.manifest.digest
+        scores = ", ".join(f"{key} {_number(value)}" for key, value in result.metrics.items())
+        print(f"  {name:<12}{result.seconds:6.1f} s  {digest[:12]}  {scores}", flush=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"

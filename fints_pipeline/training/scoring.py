@@ -1,0 +1,33 @@
+"""Scores of validation predictions, for the training record; the backtest has its own."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fints_pipeline.training.dataset import FloatArray
+
+_TINY = 1e-12
+
+
+def log_likelihood(p_NK: FloatArray, classes: NDArray[np.int64]) -> float:
+    """Return the mean negative log probability (nats) of the true classes."""
+    taken = p_NK[np.arange(len(classes)), classes]
+    return float(-np.log(np.maximum(taken, _TINY)).mean())
+
+
+def class_scores(p_NK: FloatArray, classes: NDArray[np.int64]) -> dict[str, float]:
+    """Return log loss, accuracy, and the correlation of p_up − p_down with the direction."""
+    direction = classes.astype(np.float64) - 1
+    return {
+        "log_loss": log_likelihood(p_NK, classes),
+        "accuracy": float((p_NK.argmax(axis=1) == classes).mean()),
+        "direction_correlation": correlation(p_NK[:, -1] - p_NK[:, 0], direction),
+    }
+
+
+def correlation(a: FloatArray, b: FloatArray) -> float:
+    """Return Pearson's correlation, 0 where either does not vary or there are under 3 pairs."""
+    if len(a) < 3 or a.std() < _TINY or b.std() < _TINY:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,77 @@
+"""Windows over one resident tensor, gathered by index: no per-item Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fints_pipeline.training.dataset import BoolArray
+
+Rows = NDArray[np.int64]
+
+
+class WindowTable:
+    """The rows of all series, one below the other, and windows of any length into them.
+
+    A window is named by the global row of its current bar, `global_rows(series, t)`. The caller
+    picks rows whose window stays within their series; `window_fits` finds them.
+
+    Args:
+        blocks: per series an array of shape (T,) or (T, F).
+    """
+
+    def __init__(self, blocks: Sequence[NDArray[np.generic]]) -> None:
+        joined = np.concatenate(blocks)
+        kind = np.float32 if joined.dtype.kind == "f" else np.int64
+        self.values = torch.from_numpy(np.ascontiguousarray(joined, dtype=kind))
+        self.offsets = np.cumsum([0, *(len(block) for block in blocks)])[:-1]
+
+    def global_rows(self, series: int, chosen: BoolArray, stride: int = 1) -> Rows:
+        """Return the global rows of every ``stride``-th of a series' chosen rows.
+
+        Args:
+            series: which one.
+            chosen: (T,) mask of its rows.
+            stride: counted in bars from the series' first row, so that a sample does not move when
+                rows before it are chosen or not.
+        """
+        local = np.flatnonzero(chosen)
+        rows: Rows = self.offsets[series] + local[local % stride == 0]
+        return rows
+
+    def past(self, rows: Tensor, length: int) -> Tensor:
+        """Return rows t − length + 1 … t of each t: (B, L) or (B, L, F)."""
+        return _gather(self.values, rows - length + 1, length)
+
+    def future(self, rows: Tensor, length: int) -> Tensor:
+        """Return rows t + 1 … t + length of each t: (B, H) or (B, H, F)."""
+        return _gather(self.values, rows + 1, length)
+
+
+def _gather(values: Tensor, starts: Tensor, length: int) -> Tensor:
+    windows = values.unfold(0, length, 1).index_select(0, starts)
+    return windows.transpose(1, 2) if windows.dim() == 3 else windows
+
+
+def window_fits(finite: BoolArray, lookback: int, horizon: int = 0) -> BoolArray:
+    """Mark rows t of one series whose whole window is there and finite.
+
+    Args:
+        finite: (T,) rows without a missing value.
+        lookback: L; the window takes rows t − L + 1 … t.
+        horizon: H; the target takes rows t + 1 … t + H.
+
+    Returns:
+        (T,) bool.
+    """
+    count = len(finite)
+    fits = np.zeros(count, dtype=np.bool_)
+    length = lookback + horizon
+    if count >= length:
+        bad = np.concatenate([[0], np.cumsum(~finite)])
+        fits[lookback - 1 : count - horizon] = bad[length:] == bad[: count - length + 1]
+    return fits
