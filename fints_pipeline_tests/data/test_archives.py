@@ -95,19 +95,23 @@ def test_csv_that_is_a_zip_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("build", "unchecked"),
+    ("build", "limits", "unchecked"),
     [
-        (bomb, "_check_member"),
-        (lambda: zip_bytes({f"{i}.csv": klines(400) for i in range(3)}), "_check_total"),
+        (bomb, Limits(), "_check_member"),
+        (lambda: zip_bytes({f"{i}.csv": klines(400) for i in range(3)}), SMALL, "_check_total"),
     ],
 )
 def test_limits_count_bytes_while_inflating_not_headers_alone(
-    build: Callable[[], bytes], unchecked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Callable[[], bytes],
+    limits: Limits,
+    unchecked: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(zip_directory, unchecked, lambda *_: None)
     path = write(tmp_path / "x.zip", build())
     with pytest.raises(ArchiveError, match="inflates to more than the"):
-        archives.stage(path, tmp_path / "staging", SMALL)
+        archives.stage(path, tmp_path / "staging", limits)
     assert list((tmp_path / "staging").iterdir()) == []
 
 
