@@ -296,9 +296,10 @@ def test_run_that_died_between_slices_is_mended(
         stage_inbox(inbox, lake, [fx()])
     assert list(slices(lake)) == [("histdata.EURUSD", "2018-01")]
     monkeypatch.undo()
-    # Read in another zone now, all of it lies in January; what the dead run wrote must be found.
-    stage_inbox(inbox, lake, [fx(timezone="UTC", calendar="crypto_24_7")])
-    assert lake.read(slice_key("histdata.EURUSD", "2018-01")).num_rows == 2
+    # Read in another zone, all of it lies in February: the dead run's row has to leave January.
+    stage_inbox(inbox, lake, [fx(timezone="Etc/GMT+12", calendar="crypto_24_7")])
+    assert lake.read(slice_key("histdata.EURUSD", "2018-01")).num_rows == 0
+    assert lake.read(slice_key("histdata.EURUSD", "2018-02")).num_rows == 2
 
 
 def test_leftovers_of_killed_runs_are_removed(inbox: Path, lake: Lake):
