@@ -64,7 +64,8 @@ ci-jobs: venv ## the four jobs through `dagster job execute`, in a scratch folde
 	@.ci/jobs
 
 ui: home ## serve Dagster's page and daemon on 127.0.0.1:3000
-	@$(VENV)/bin/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port $(or $(PORT),3000)
+	@cd "$(DAGSTER_HOME)" && "$(CURDIR)/$(VENV)/bin/dagster" dev \
+	  --workspace "$(CURDIR)/workspace.yaml" --host 127.0.0.1 --port $(or $(PORT),3000)
 
 mlflow: home ## serve MLflow's page on 127.0.0.1:5000
 	@$(VENV)/bin/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" \
