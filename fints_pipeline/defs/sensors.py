@@ -27,6 +27,10 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
     from fints_pipeline.data import inbox
 
     locations = project.locations
+    if not locations.inbox.is_dir():
+        return dg.SkipReason(
+            f"there is no inbox yet: make {locations.inbox} and drop archives there"
+        )
     requests = []
     fingerprint = inbox.fingerprint(locations.inbox)
     if fingerprint != context.cursor:
