@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 NORMAL = NormalDist()
 EULER_GAMMA = 0.5772156649015329
+FEW_TRIALS = 10
 
 
 def skewness(values: Floats) -> float:
@@ -57,7 +58,7 @@ def probabilistic_sharpe(
     return NORMAL.cdf((ratio - benchmark) / math.sqrt(variance))
 
 
-def expected_best_sharpe(trial_ratios: Sequence[float]) -> float:
+def expected_best_sharpe(trials: int, variance: float) -> float:
     """Sharpe ratio that the best of N trials without skill is expected to show.
 
     sqrt(V) ((1 - g) Z(1 - 1/N) + g Z(1 - 1/(N e))), V the variance of the trials' ratios, g
@@ -65,14 +66,29 @@ def expected_best_sharpe(trial_ratios: Sequence[float]) -> float:
 
     Source: Bailey and López de Prado (2014), The Deflated Sharpe Ratio.
     """
-    known = [ratio for ratio in trial_ratios if math.isfinite(ratio)]
-    trials = len(trial_ratios)
-    if trials < 2 or len(known) < 2:
+    if trials < 2:
         return 0.0
-    spread = float(np.std(known, ddof=1))
     first = NORMAL.inv_cdf(1 - 1 / trials)
     second = NORMAL.inv_cdf(1 - 1 / (trials * math.e))
-    return spread * ((1 - EULER_GAMMA) * first + EULER_GAMMA * second)
+    return math.sqrt(variance) * ((1 - EULER_GAMMA) * first + EULER_GAMMA * second)
+
+
+def trial_variance(ratios: Sequence[float], count: int) -> float:
+    """Variance of the trials' Sharpe ratios that luck alone would have.
+
+    That of the recorded ratios once there are `FEW_TRIALS` of them. Two or three say nothing of a
+    variance (one that loses to its costs would make luck look enormous), so for fewer it is the
+    sampling variance of a ratio without skill over `count` sessions, 1 / (T - 1), as if the trials
+    were independent.
+
+    Args:
+        ratios: per session, of every trial; NaN where one had no variance.
+        count: sessions of the strategy that is judged.
+    """
+    known = [ratio for ratio in ratios if math.isfinite(ratio)]
+    if len(known) >= FEW_TRIALS:
+        return float(np.var(known, ddof=1))
+    return 1 / (count - 1) if count > 1 else 0.0
 
 
 def stationary_bootstrap(

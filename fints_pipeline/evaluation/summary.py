@@ -74,7 +74,7 @@ def summarise(result: BacktestResult, competing: Sequence[Trial]) -> dict[str, A
             "sessions": primary["net"]["sessions"],
             "bars": len(result.grid.session),
         },
-        "verdict": asdict(decision),
+        "verdict": {**asdict(decision), "sentence": decision.sentence},
         "trials": len(competing),
         "models": models,
         "buy_and_hold": return_metrics(result.returns(result.buy_and_hold), year),
@@ -87,7 +87,7 @@ def ruling(summary: Mapping[str, Any]) -> Verdict:
     """The verdict that a summary holds."""
     held = summary["verdict"]
     legs = tuple(Leg(**leg) for leg in held["legs"])
-    return Verdict(held["passed"], held["sentence"], legs)
+    return Verdict(held["passed"], held["headline"], legs, tuple(held["warnings"]))
 
 
 def _model(result: BacktestResult, run: ModelRun, competing: Sequence[Trial]) -> dict[str, Any]:
@@ -115,8 +115,9 @@ def _inference(
     returns = net.to_numpy(float)
     ratio = sharpe(returns)
     moments = (ratio, len(returns), inference.skewness(returns), inference.kurtosis(returns))
+    ratios = [math.nan if trial.sharpe is None else trial.sharpe for trial in competing]
     best = inference.expected_best_sharpe(
-        [math.nan if trial.sharpe is None else trial.sharpe for trial in competing]
+        len(competing), inference.trial_variance(ratios, len(returns))
     )
     rng = np.random.default_rng(config.seed)
     interval = inference.sharpe_interval(

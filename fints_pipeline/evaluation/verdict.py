@@ -16,6 +16,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from fints_pipeline.evaluation.words import percent
+
 MIN_SESSIONS = 20
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
@@ -32,11 +34,25 @@ class Leg:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the evidence survives, in words, and the legs that it stands on."""
+    """Whether the evidence survives, in words.
+
+    Attributes:
+        passed: whether every leg holds.
+        headline: the answer.
+        legs: the conditions that it stands on.
+        warnings: what limits the answer, whichever it is.
+    """
 
     passed: bool
-    sentence: str
+    headline: str
     legs: tuple[Leg, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Headline, what decided it (the failed legs, or all), and the warnings."""
+        telling = [leg.found for leg in self.legs if self.passed or not leg.passed]
+        return " ".join([f"{self.headline}: {'; '.join(telling)}.", *self.warnings])
 
 
 def verdict(
@@ -61,36 +77,43 @@ def verdict(
         trials: number of competing trials that it is deflated by.
         doubled_return: total net return with costs doubled.
         null_p: p-value against circular shifts.
-        universe_note: appended as a survivorship warning.
+        universe_note: repeated as a survivorship warning.
         synthetic: whether the data are made up.
     """
+    shifted = f"{percent(null_p, 1, sign=False)} of shifted signals do as well"
     legs = (
         Leg("trades", fills > 0 and sessions >= MIN_SESSIONS, _traded(fills, sessions)),
         Leg("deflated", deflated > CONFIDENCE, _deflated(deflated, trials)),
-        Leg("costs", doubled_return > 0, f"it returns {doubled_return:+.2%} with costs doubled"),
-        Leg("null", null_p < SIGNIFICANCE, f"{null_p:.1%} of shifted signals do as well"),
+        Leg(
+            "costs", doubled_return > 0, f"with costs doubled it returns {percent(doubled_return)}"
+        ),
+        Leg(
+            "null",
+            null_p < SIGNIFICANCE,
+            f"{shifted} (under {percent(SIGNIFICANCE, 0, sign=False)} may)",
+        ),
     )
-    failed = [leg for leg in legs if not leg.passed]
-    if failed:
-        sentence = f"No evidence of skill in {model}: " + "; ".join(leg.found for leg in failed)
-    else:
-        sentence = f"The evidence for {model} survives: " + "; ".join(leg.found for leg in legs)
-    sentence += "."
+    passed = all(leg.passed for leg in legs)
+    warnings = []
     if synthetic:
-        sentence += " Synthetic data: this says nothing about any real market."
+        warnings.append("Synthetic data: this says nothing about any real market.")
     if universe_note:
-        sentence += f" Survivorship warning: {universe_note.rstrip('.')}."
-    return Verdict(not failed, sentence, legs)
+        warnings.append(f"Survivorship warning: {universe_note.rstrip('.')}.")
+    headline = (
+        f"The evidence for {model} survives" if passed else f"No evidence of skill in {model}"
+    )
+    return Verdict(passed, headline, legs, tuple(warnings))
 
 
 def _traded(fills: int, sessions: int) -> str:
     if not fills:
         return "it never traded"
-    return f"it traded {fills} times in {sessions} sessions (at least {MIN_SESSIONS} are needed)"
+    return f"it traded {fills:,} times in {sessions} sessions (at least {MIN_SESSIONS} are needed)"
 
 
 def _deflated(probability: float, trials: int) -> str:
     counted = f"{trials} trial" + ("s" if trials != 1 else "")
     if math.isnan(probability):
         return f"its Sharpe ratio cannot be told from luck ({counted} counted)"
-    return f"the probability that its Sharpe ratio beats luck is {probability:.1%} ({counted})"
+    beats = f"its Sharpe ratio beats luck with probability {percent(probability, 1, sign=False)}"
+    return f"{beats} ({counted}; above {percent(CONFIDENCE, 0, sign=False)} is needed)"

@@ -59,7 +59,7 @@ def equity(material: Material) -> dict[str, Any]:
          "line": {"color": "--grid", "width": 1, "dash": "dot"}}
         for x in starts
     ]  # fmt: skip
-    layout = {"yaxis": {"tickformat": "+.1%"}, "shapes": lines, "hovermode": "x unified"}
+    layout = {"yaxis": {"tickformat": "+.2~%"}, "shapes": lines, "hovermode": "x unified"}
     return {"data": traces, "layout": layout}
 
 
@@ -75,7 +75,7 @@ def underwater(material: Material) -> dict[str, Any]:
     net = _line(days, loss(f"{primary}:net"), f"{primary}, net", "--doubled", width=1.5)
     hold = _line(days, loss("buy_and_hold"), "buy and hold", "--hold", dash="dot")
     area = {**net, "fill": "tozeroy", "fillcolor": "--loss-fill"}
-    layout = {"yaxis": {"tickformat": ".1%"}, "hovermode": "x unified"}
+    layout = {"yaxis": {"tickformat": ".2~%"}, "hovermode": "x unified"}
     return {"data": [area, hold], "layout": layout}
 
 
@@ -151,7 +151,8 @@ def candles(material: Material, instrument: str) -> dict[str, Any]:
     }  # fmt: skip
     every = max(1, len(rows) // 6)
     ticks = {"tickvals": rows[::every], "ticktext": [stamps[i][4:] for i in rows[::every]]}
-    layout = {"xaxis": {**ticks, "rangeslider": {"visible": False}}, "yaxis": {"tickformat": "~g"}}
+    axis = {**ticks, "range": [-1, len(rows)], "rangeslider": {"visible": False}}
+    layout = {"xaxis": axis, "yaxis": {"tickformat": "~g"}}
     return {"data": [chart, *_fill_marks(material, instrument, bars)], "layout": layout}
 
 

@@ -14,7 +14,7 @@ from fints_pipeline.evaluation.report import tables
 from fints_pipeline.evaluation.report.charts import charts
 from fints_pipeline.evaluation.report.glossary import GLOSSARY
 from fints_pipeline.evaluation.report.source import Material, strategy_name
-from fints_pipeline.evaluation.report.words import count, money, number, percent
+from fints_pipeline.evaluation.words import count, money, number, percent
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -88,12 +88,12 @@ def _rules(material: Material) -> dict[str, str]:
     level = (
         f"|edge| ≥ {threshold.fixed:g}"
         if threshold.fixed is not None
-        else f"|edge| ≥ its {threshold.quantile:.0%} quantile on the validation span"
+        else f"|edge| ≥ its {threshold.quantile:g} quantile on the validation span"
     )
     size = (
-        f"{config.sizing.fraction:.0%} of equity"
+        f"{percent(config.sizing.fraction, 0, sign=False)} of equity, each instrument"
         if config.sizing.kind == "fixed"
-        else f"{config.sizing.annual_volatility:.0%} volatility a year, from"
+        else f"{percent(config.sizing.annual_volatility, 0, sign=False)} volatility a year, from"
         f" {config.sizing.window} sessions"
     )
     spread = [f"{costs.half_spread_bps:g} bps"] if costs.half_spread_bps else []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fints_pipeline.evaluation.report.source import Material
-from fints_pipeline.evaluation.report.words import count, money, number, percent
+from fints_pipeline.evaluation.words import count, money, number, percent
 
 
 @dataclass(frozen=True)
@@ -69,31 +69,48 @@ def tiles(material: Material) -> tuple[Tile, ...]:
 
 
 def models(material: Material) -> Table:
-    """Every model side by side, and buy and hold; the primary first."""
-    headings = ("Model", "Net", "Gross", "Costs ×2", "Ann. return", "Ann. vol", "Sharpe",
-                "Sharpe (Lo)", "Sortino", "Calmar", "Drawdown", "Turnover", "Hit rate",
-                "Profit factor", "Exposure", "Cost share", "Deflated", "Shift p")  # fmt: skip
-    rows = []
-    for name, model in material.metrics["models"].items():
-        trading, sure = model["trading"], model["inference"]
-        rows.append(
-            (
-                name,
-                *(percent(model[kind]["total_return"]) for kind in ("net", "gross", "doubled")),
-                *_ratios(model["net"]),
-                number(trading["turnover"], 0) + "×",
-                percent(trading["hit_rate"], 1, sign=False),
-                number(trading["profit_factor"]),
-                percent(trading["exposure"], 0, sign=False),
-                percent(trading["cost_share"], 0, sign=False),
-                percent(sure["deflated"], 1, sign=False),
-                number(sure["null_p"], 3),
-            )
-        )
-    hold = material.metrics["buy_and_hold"]
-    blank = ("",) * (len(headings) - 11)
-    rows.append(("buy and hold", percent(hold["total_return"]), "", "", *_ratios(hold), *blank))
-    return Table(headings, tuple(rows))
+    """Every model side by side, a column each, the primary first; buy and hold last."""
+    found = material.metrics["models"]
+    columns = [_performance(model) for model in found.values()]
+    hold = _returns(material.metrics["buy_and_hold"])
+    rows = tuple(
+        (name, *(column[name] for column in columns), hold.get(name, "")) for name in columns[0]
+    )
+    return Table(("", *found, "buy and hold"), rows)
+
+
+def _performance(model: dict[str, Any]) -> dict[str, str]:
+    trading, sure = model["trading"], model["inference"]
+    low, high = sure["interval"]
+    return {
+        "Net return": percent(model["net"]["total_return"]),
+        "Gross return": percent(model["gross"]["total_return"]),
+        "Net, costs ×2": percent(model["doubled"]["total_return"]),
+        **_returns(model["net"]),
+        "95 % of Sharpe": f"{number(low)} to {number(high)}",
+        "Probabilistic Sharpe": percent(sure["probabilistic"], 1, sign=False),
+        "Deflated Sharpe": percent(sure["deflated"], 1, sign=False),
+        "Shift null, p": number(sure["null_p"], 3),
+        "Fills": count(trading["fills"]),
+        "Turnover a year": number(trading["turnover"], 0) + "×",
+        "Hit rate": percent(trading["hit_rate"], 1, sign=False),
+        "Profit factor": number(trading["profit_factor"]),
+        "Exposure": percent(trading["exposure"], 0, sign=False),
+        "Cost share": percent(trading["cost_share"], 0, sign=False),
+    }
+
+
+def _returns(metrics: dict[str, Any]) -> dict[str, str]:
+    return {
+        "Net return": percent(metrics["total_return"]),
+        "Annual return": percent(metrics["annual_return"], 1),
+        "Annual volatility": percent(metrics["annual_volatility"], 1, sign=False),
+        "Sharpe": number(metrics["sharpe"]),
+        "Sharpe (Lo)": number(metrics["sharpe_lo"]),
+        "Sortino": number(metrics["sortino"]),
+        "Calmar": number(metrics["calmar"]),
+        "Largest drawdown": percent(metrics["max_drawdown"], sign=False),
+    }
 
 
 def forecasts(material: Material) -> Table:
@@ -118,26 +135,30 @@ def forecasts(material: Material) -> Table:
 
 
 def folds(material: Material) -> Table:
-    """The primary model fold by fold."""
-    headings = ("Fold", "Train", "Validation", "Test", "Sessions", "Predictions", "Threshold",
-                "Net", "Sharpe", "Drawdown", "Accuracy", "Base rate", "Rank IC")  # fmt: skip
+    """The primary model fold by fold; the base rate stands in brackets."""
+    headings = ("Fold", "Train", "Validation", "Test", "Rows", "Threshold", "Net", "Sharpe",
+                "Drawdown", "Right (base)", "Rank IC")  # fmt: skip
     rows = tuple(
         (
             fold["fold"],
-            *(" to ".join(fold[span]) for span in ("train", "validation", "test")),
-            count(fold["sessions"]),
+            *(_span(*fold[span]) for span in ("train", "validation", "test")),
             count(fold["rows"]),
             number(fold["threshold"], 3),
             percent(fold["total_return"]),
             number(fold["sharpe"]),
             percent(fold["max_drawdown"], sign=False),
-            percent(fold["directional_accuracy"], 1, sign=False),
-            percent(fold["base_rate"], 1, sign=False),
+            f"{percent(fold['directional_accuracy'], 1, sign=False)}"
+            f" ({percent(fold['base_rate'], 1, sign=False)})",
             number(fold["rank_ic"], 3),
         )
         for fold in material.primary["folds"]
     )
     return Table(headings, rows, text_columns=4)
+
+
+def _span(first: str, last: str) -> str:
+    """`2023-01-02 – 01-20`; the year is said once where it is the same."""
+    return f"{first} – {last[5:] if first[:4] == last[:4] else last}"
 
 
 def instruments(material: Material) -> Table:
@@ -176,12 +197,3 @@ def quality(material: Material) -> Table:
     )
     headings = ("Instrument", "Cleaning rules that applied", "Months", "Bars", "Filled", "Partial")
     return Table(headings, rows, text_columns=2)
-
-
-def _ratios(metrics: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        percent(metrics["annual_return"], 1),
-        percent(metrics["annual_volatility"], 1, sign=False),
-        *(number(metrics[name]) for name in ("sharpe", "sharpe_lo", "sortino", "calmar")),
-        percent(metrics["max_drawdown"], sign=False),
-    )

@@ -19,14 +19,20 @@
     const read = (name) => style.getPropertyValue(name).trim();
     const axis = {
       gridcolor: read("--grid"), zerolinecolor: read("--text-soft"), linecolor: read("--line"),
-      automargin: true, zeroline: false, fixedrange: false,
+      automargin: true, zeroline: false, tickangle: 0,
     };
     const own = themed(figure.layout || {}, style);
+    for (const side of [own.xaxis, own.yaxis]) {
+      if (side && side.title) side.title.font = { size: narrow() ? 11 : 12.5, color: read("--text-soft") };
+    }
     return Object.assign({}, own, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: narrow() ? 11 : 12.5, color: read("--text") },
       margin: narrow() ? { l: 34, r: 6, t: 30, b: 30 } : { l: 48, r: 12, t: 34, b: 36 },
-      legend: { orientation: "h", x: 0, y: -0.14, yanchor: "top", font: { color: read("--text") } },
+      legend: {
+        orientation: "h", x: 0, yref: "container", y: 0, yanchor: "bottom",
+        font: { color: read("--text") },
+      },
       hoverlabel: {
         bgcolor: read("--surface"), bordercolor: read("--line"), align: "left",
         font: { color: read("--text"), size: 12 },
@@ -34,23 +40,36 @@
       // On a touch screen a drag scrolls the page; the buttons above a chart zoom it.
       dragmode: touch ? false : "zoom",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: read("--text-soft"), activecolor: read("--accent") },
-      xaxis: Object.assign({}, axis, { showgrid: false }, own.xaxis),
+      xaxis: Object.assign({}, axis, { showgrid: false }, thinned(own.xaxis)),
       yaxis: Object.assign({}, axis, own.yaxis),
     });
   }
+
+  // Half of the given tick labels fit a phone.
+  function thinned(axis) {
+    if (!axis || !axis.tickvals || !narrow()) return axis;
+    const every = (list) => list.filter((_, n) => n % 2 === 0);
+    return Object.assign({}, axis, { tickvals: every(axis.tickvals), ticktext: every(axis.ticktext) });
+  }
+
+  // What zooms, and nothing that would send a chart anywhere.
+  const config = {
+    responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+    displayModeBar: touch ? true : "hover",
+    modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
+  };
 
   function draw() {
     const style = getComputedStyle(document.documentElement);
     for (const box of document.querySelectorAll(".chart")) {
       const figure = JSON.parse(document.getElementById("figure-" + box.id).textContent);
-      Plotly.react(box, themed(figure.data, style), layoutOf(figure, style), {
-        responsive: true, displaylogo: false, displayModeBar: touch ? true : "hover",
-        modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"],
-      });
+      Plotly.react(box, themed(figure.data, style), layoutOf(figure, style), config);
     }
   }
 
   draw();
+  const watcher = new ResizeObserver((entries) => entries.forEach((e) => Plotly.Plots.resize(e.target)));
+  document.querySelectorAll(".chart").forEach((box) => watcher.observe(box));
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   window.matchMedia("(max-width: 560px)").addEventListener("change", draw);
   window.addEventListener("beforeprint", () => {

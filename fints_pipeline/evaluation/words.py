@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 NONE = "–"
+NO_BREAK = "\u00a0"
 MINUS = "−"
 
 
@@ -10,7 +11,7 @@ def percent(value: float | None, digits: int = 2, *, sign: bool = True) -> str:
     """`0.0123` as `+1.23 %`, without the plus where `sign` is False."""
     if value is None:
         return NONE
-    return _minus(f"{value * 100:{'+' if sign else ''},.{digits}f} %")
+    return _minus(f"{value * 100:{'+' if sign else ''},.{digits}f}{NO_BREAK}%")
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -22,7 +23,7 @@ def money(value: float | None, currency: str) -> str:
     """`-1234.5` as `−1,234 USD`, whole units from 100 on."""
     if value is None:
         return NONE
-    return _minus(f"{value:,.{0 if abs(value) >= 100 else 2}f} {currency}")
+    return _minus(f"{value:,.{0 if abs(value) >= 100 else 2}f}{NO_BREAK}{currency}")
 
 
 def count(value: int | None) -> str:
