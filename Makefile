@@ -69,7 +69,7 @@ ui: home ## serve Dagster's page and daemon on 127.0.0.1:3000
 
 mlflow: home ## serve MLflow's page on 127.0.0.1:5000
 	@$(VENV)/bin/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" \
-	  --host 127.0.0.1 --port $(or $(PORT),5000)
+	  --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
 
 bench: venv ## list the benchmarks, or run one: make bench ENTRY=oracle
 	@$(PY) -m benchmarks $(ENTRY)
