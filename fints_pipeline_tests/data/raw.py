@@ -108,6 +108,9 @@ def spoiled(raw: pd.DataFrame, rng: np.random.Generator, share: float = 0.03) ->
     parts = [raw]
     n = max(1, int(share * len(raw)))
 
+    if len(raw) == 0:
+        return raw
+
     def some() -> pd.DataFrame:
         return raw.iloc[rng.integers(0, len(raw), n)].copy()
 

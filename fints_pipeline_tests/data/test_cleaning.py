@@ -49,6 +49,7 @@ def test_the_last_minute_of_a_half_day_is_kept():
         ("high", 90.0, "ohlc_violation"),
         ("low", 110.0, "ohlc_violation"),
         ("close", 300.0, "ohlc_violation"),
+        ("open", 50.0, "ohlc_violation"),
         ("volume", -1.0, "bad_volume"),
         ("volume", np.inf, "bad_volume"),
     ],

@@ -69,7 +69,7 @@ def slow(bars: pd.DataFrame, frequency: str, segments: Segments) -> list[tuple[o
 
 
 @given(CALENDARS, SEEDS, st.sampled_from(["5m", "30m", "45m", "2h", "1D"]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_equals_a_slow_twin(calendar: str, seed: int, frequency: str):
     bars, segments = minute_bars(calendar, seed)
     fast = resample(bars, frequency, segments, FOREVER)
@@ -79,7 +79,7 @@ def test_equals_a_slow_twin(calendar: str, seed: int, frequency: str):
 
 
 @given(CALENDARS, SEEDS, st.integers(0, 30))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_is_associative(calendar: str, seed: int, gaps: int):
     bars, segments = minute_bars(calendar, seed, gaps)
     stepwise = bars
