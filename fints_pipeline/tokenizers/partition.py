@@ -9,7 +9,7 @@ from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import digests
-from fints_pipeline.base.time import previous_month
+from fints_pipeline.base.time import months_between, previous_month
 from fints_pipeline.schemas.tokens import tokens_contract
 from fints_pipeline.tokenizers.brooks import FIELDS
 from fints_pipeline.tokenizers.brooks.tokenizer import SessionMode
@@ -33,8 +33,9 @@ def build(
 ) -> Footer:
     """Compute and write ``tokens/freq/instrument/month``.
 
-    It continues from the state in the footer of the tokens of the last earlier month that has bars,
-    whose digest enters the lineage: a change there makes this month stale.
+    It continues from the state in the footer of the tokens of the last earlier month that has bars.
+    That month's digest enters the lineage, and the months without bars in between enter it as
+    absent: a change there, or an arrival, makes this month stale.
 
     Raises:
         KeyNotFoundError: the month's bars, or the tokens of the month before, are not in the lake.
@@ -44,10 +45,12 @@ def build(
     before = _month_before(lake, freq, instrument, month)
     state = _state(lake, before)
     table = lake.read(bars)
+    gap = months_between(before["month"], previous_month(month))
+    inputs = (bars, *(series_key("tokens", freq, instrument, name) for name in gap))
     frame, after = tokenize_month(config, to_pandas(table), tick, session_mode, state)
     contract = tokens_contract(FIELDS)
     settings = {"config": config.model_dump(), "tick": tick, "session_mode": session_mode}
-    lineage = Lineage(CODE_VERSION, fingerprint(settings), digests(lake, (bars, before)))
+    lineage = Lineage(CODE_VERSION, fingerprint(settings), digests(lake, inputs))
     extra = {STATE: base64.b64encode(after).decode(), GRAMMAR: config.grammar_hash}
     key = series_key("tokens", freq, instrument, month)
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage, extra)

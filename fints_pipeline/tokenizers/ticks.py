@@ -26,9 +26,12 @@ def infer_tick(prices: NDArray[np.float64]) -> float:
     finite = prices[np.isfinite(prices)]
     if finite.size == 0:
         raise FormatError("no finite price to infer the tick from", fix="give the tick")
+    smallest = np.abs(finite[finite != 0]).min(initial=1.0)
     for decimals in range(SMALLEST_DECIMALS + 1):
-        if not off_grid(finite, 10.0**-decimals).any():
-            return float(10.0**-decimals)
+        tick = 10.0**-decimals
+        # A price far below the tick would pass as a multiple of it, namely as zero.
+        if tick <= smallest * (1 + TOLERANCE) and not off_grid(finite, tick).any():
+            return tick
     raise FormatError(
         f"no tick fits every price, down to 1e-{SMALLEST_DECIMALS}",
         fix="give the tick; prices are then rounded to it",
@@ -55,7 +58,7 @@ def check_grid(prices: NDArray[np.float64], tick: float, columns: tuple[str, ...
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise FormatError(
-            f"{columns[column]} = {prices[row, column]!r} is not a multiple of the tick {tick!r}",
+            f"{columns[column]} = {float(prices[row, column])!r} is not a multiple of the tick {tick!r}",
             where=f"row {row}; {int(wrong.any(axis=1).sum())} of {len(prices)} rows are off",
             fix="give the true tick, or let prices be rounded to this one",
         )

@@ -1,4 +1,4 @@
-"""Flat vocabularies: the composites of a training span, most frequent first, after five specials."""
+"""Flat vocabularies: a training span's composites, most frequent first, after five specials."""
 
 from __future__ import annotations
 

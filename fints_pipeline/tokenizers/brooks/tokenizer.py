@@ -189,11 +189,10 @@ def _session_numbers(bars: pd.DataFrame) -> NDArray[np.int64]:
     if pd.api.types.is_integer_dtype(column):
         return np.ascontiguousarray(column, dtype=np.int64)
     try:
-        stamps = pd.to_datetime(column)
-        if stamps.dt.tz is not None:
-            stamps = stamps.dt.tz_localize(None)
-        days = stamps.to_numpy().astype("datetime64[D]")
-    except (ValueError, TypeError, AttributeError):
+        if isinstance(column.dtype, pd.DatetimeTZDtype):
+            column = column.dt.tz_localize(None)
+        days = column.to_numpy().astype("datetime64[D]")
+    except (ValueError, TypeError):
         raise FormatError("column session holds neither dates nor integers") from None
     return np.ascontiguousarray(days.astype(np.int64))
 
