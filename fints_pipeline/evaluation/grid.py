@@ -116,7 +116,8 @@ def build_grid(
         fx_open[:, symbols.index(symbol)] = rate.known_at(open_time)
         fx_close[:, symbols.index(symbol)] = rate.known_at(close_time)
     market = Market(
-        symbols, open_time, close_time, columns.open, columns.close, columns.tradable,
+        symbols, open_time, close_time, columns.open, columns.close,
+        columns.tradable & np.isfinite(fx_open),  # without a rate nothing can be paid
         columns.split_factor, fx_open, fx_close,
     )  # fmt: skip
     return Grid(

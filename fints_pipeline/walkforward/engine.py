@@ -234,7 +234,8 @@ def _kernel(  # type: ignore[no-untyped-def]
                     count += 1
             if present:
                 last_close[s] = close_TS[t, s]
-                last_fx[s] = fx_close_TS[t, s]
+                if np.isfinite(fx_close_TS[t, s]):
+                    last_fx[s] = fx_close_TS[t, s]
             pnl = settled[s] + units[s] * (last_close[s] - basis[s]) * last_fx[s]
             books_3TS[0, t, s] = units[s] * last_close[s] * last_fx[s]
             books_3TS[1, t, s] = pnl
@@ -244,11 +245,11 @@ def _kernel(  # type: ignore[no-untyped-def]
         base = equity if compound else capital
         for s in range(n_symbols):
             target = target_TS[t, s]
-            if np.isnan(target) or not np.isfinite(close_TS[t, s]):
+            value = close_TS[t, s] * fx_close_TS[t, s]
+            if np.isnan(target) or not np.isfinite(value):
                 continue
             if equity <= 0.0:
                 target = 0.0  # ruined: close what is open and stay out
-            value = close_TS[t, s] * fx_close_TS[t, s]
             wanted = target * base / value
             small = abs(wanted - units[s]) * value < band * base
             waiting[s] = wanted != units[s] and (wanted == 0.0 or not small)

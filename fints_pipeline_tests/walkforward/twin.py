@@ -57,14 +57,16 @@ def twin(market: Market, fraction: np.ndarray, costs: CostModel, account: Accoun
                     position.units, position.settled_at = order.units, price
                     fills.append((s, order.decided, t, change, price, spread, slippage, fee))
             if not math.isnan(close):
-                position.mark, position.fx = close, market.fx_close[t, s]
+                position.mark = close
+                if not math.isnan(market.fx_close[t, s]):
+                    position.fx = market.fx_close[t, s]
         equity = account.capital + sum(
             p.profit + p.units * (p.mark - p.settled_at) * p.fx for p in positions
         )
         equities.append(equity)
         for s, position in enumerate(positions):
             target, close = fraction[t, s], market.close[t, s]
-            if math.isnan(target) or math.isnan(close):
+            if math.isnan(target) or math.isnan(close) or math.isnan(market.fx_close[t, s]):
                 continue
             base = equity if account.compound else account.capital
             value = close * market.fx_close[t, s]

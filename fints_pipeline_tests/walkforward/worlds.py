@@ -41,7 +41,11 @@ def markets(draw: st.DrawFn, with_fx: bool = False) -> Market:
     missing = rng.random(shape) < 0.1
     filled = rng.random(shape) < 0.1
     open_[missing] = close[missing] = np.nan
-    fx = np.exp(np.cumsum(rng.normal(0, 0.01, shape), axis=0)) if with_fx else None
+    fx = None
+    if with_fx:
+        fx = np.exp(np.cumsum(rng.normal(0, 0.01, shape), axis=0))
+        fx[: rows // 4] = np.nan  # no rate is known yet, so nothing fills
+        filled[: rows // 4] = True
     return market_of(open_, close, tradable=~missing & ~filled, split=split, fx=fx)
 
 

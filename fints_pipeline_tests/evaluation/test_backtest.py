@@ -1,0 +1,173 @@
+"""The stage on a made-up lake: causality, honesty of the verdict, refusals."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fints_pipeline.backtest import load_backtest
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, LookAheadError
+from fints_pipeline.base.frames import to_arrow, to_pandas
+from fints_pipeline.base.lake import fold_key
+from fints_pipeline.evaluation.backtest import BacktestResult, run
+from fints_pipeline.evaluation.inputs import Inputs, read_inputs
+from fints_pipeline.evaluation.summary import summarise, trials_of
+from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline_tests.evaluation.world import EXPERIMENT, LINEAGE, World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    return World(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def inputs(world: World) -> Inputs:
+    return read_inputs(world.lake, config(world), world.symbols, world.frequency)
+
+
+def config(world: World, **changes):
+    basis = load_backtest(world.locations.backtest_config(EXPERIMENT))
+    return type(basis).model_validate({**basis.model_dump(), **changes})
+
+
+def trade(world: World, inputs: Inputs, **changes) -> BacktestResult:
+    return run(
+        config(world, **changes), inputs.bars, inputs.predictions, inputs.folds, world.minutes
+    )
+
+
+def summary(result: BacktestResult):
+    return summarise(result, trials_of(result, "experiment"))
+
+
+def test_inputs_are_what_the_models_were_trained_for(world: World, inputs: Inputs):
+    assert inputs.folds == world.folds
+    assert len(inputs.folds) == 3
+    assert set(inputs.bars) == set(world.symbols)
+    assert all(name.split("/")[0] in {"predictions", "bars"} for name in inputs.digests)
+
+
+def test_it_repeats_exactly(world: World, inputs: Inputs):
+    assert summary(trade(world, inputs)) == summary(trade(world, inputs))
+
+
+def test_only_test_spans_are_traded(world: World, inputs: Inputs):
+    result = trade(world, inputs)
+    assert result.grid.session[0] == np.datetime64(world.folds[0].test.first)
+    assert result.grid.session[-1] == np.datetime64(world.folds[-1].test.last)
+    rows = result.runs[0].signals
+    for fold in world.folds:
+        sessions = rows.loc[rows["fold"] == fold.key, "session"]
+        assert fold.test.mask(sessions.to_numpy()).all()
+
+
+def test_the_future_changes_no_earlier_equity(world: World, inputs: Inputs):
+    """Noise into every bar and prediction after a cut; validation spans reach past it too."""
+    sizing = {"kind": "volatility_target", "window": 5}
+    before = trade(world, inputs, sizing=sizing)
+    cut = before.grid.market.close_time[before.grid.market.rows // 2]
+    rng = np.random.default_rng(5)
+    bars = {}
+    for symbol, frame in inputs.bars.items():
+        late = frame["open_time"].dt.tz_localize(None).to_numpy() >= cut
+        factor = np.where(late, rng.uniform(0.8, 1.25, len(frame)), 1.0)
+        bars[symbol] = frame.assign(open=frame["open"] * factor, close=frame["close"] * factor)
+    predictions = inputs.predictions.copy()
+    late = predictions["close_time"].dt.tz_localize(None).to_numpy() > cut
+    for column in ("p_up", "p_down", "expected_return", "label"):
+        predictions.loc[late, column] *= rng.uniform(0.2, 1.0, late.sum())
+    shocked = Inputs(predictions, inputs.folds, bars)
+    after = trade(world, shocked, sizing=sizing)
+    early = before.grid.market.close_time <= cut
+    assert early.sum() > 100
+    for one, other in zip(before.runs, after.runs, strict=True):
+        np.testing.assert_array_equal(one.net.equity[early], other.net.equity[early])
+        assert (one.net.equity[~early] != other.net.equity[~early]).any()
+
+
+def test_labels_earn_nothing(world: World, inputs: Inputs):
+    """The realised returns are there for scoring; orders must not depend on them."""
+    predictions = inputs.predictions.assign(label=-inputs.predictions["label"])
+    other = Inputs(predictions, inputs.folds, inputs.bars)
+    before, after = trade(world, inputs), trade(world, other)
+    np.testing.assert_array_equal(before.runs[0].net.equity, after.runs[0].net.equity)
+
+
+def test_noise_finds_no_evidence_and_skill_does(tmp_path: Path, world: World, inputs: Inputs):
+    noise = summary(trade(world, inputs))
+    assert not noise["verdict"]["passed"]
+    assert noise["models"]["classifier"]["inference"]["null_p"] > 0.01
+    clever = World(tmp_path, skill=0.5)
+    read = read_inputs(clever.lake, config(clever), clever.symbols, clever.frequency)
+    found = summary(trade(clever, read))
+    assert found["verdict"]["passed"], found["verdict"]["sentence"]
+    # The other model of the run has no skill, and the verdict is not about it.
+    assert found["models"]["patchtst"]["inference"]["deflated"] < 0.95
+
+
+def test_costs_are_between_gross_and_net(world: World, inputs: Inputs):
+    result = trade(world, inputs, sizing={"compound": False})
+    for ran in result.runs:
+        paid = ran.net.fills.cost.sum()
+        assert paid > 0
+        assert ran.gross.equity[-1] - ran.net.equity[-1] == pytest.approx(paid)
+        assert ran.net.equity[-1] - ran.doubled.equity[-1] == pytest.approx(paid)
+
+
+def test_flattening_leaves_nothing_overnight(world: World, inputs: Inputs):
+    result = trade(world, inputs, flatten_at_session_end=True)
+    last_bar = result.grid.bar_of_session[:, 0] == world.bars_a_session - 1
+    tradable = result.grid.market.tradable
+    held = result.runs[0].net.units[last_bar & tradable.all(axis=1)]
+    assert (held == 0).all()
+    assert (result.runs[0].net.units != 0).any()
+
+
+def test_a_foreign_quote_currency_needs_a_conversion(world: World, inputs: Inputs):
+    with pytest.raises(ConfigError, match=r"made\.UP is quoted in JPY"):
+        trade(world, inputs, quote_currency={"made.UP": "JPY"})
+
+
+def test_a_conversion_is_used(world: World):
+    """Quoted in a currency that is worth one over made.TOO's price, about a hundredth."""
+    settings = config(
+        world,
+        quote_currency={"made.UP": "XYZ"},
+        conversion={"XYZ": {"instrument": "made.TOO", "invert": True}},
+    )
+    read = read_inputs(world.lake, settings, ["made.UP"], world.frequency)
+    rate = read.rates["made.UP"]
+    assert rate.value == pytest.approx(1 / read.bars["made.UP"]["close"].to_numpy()[0], rel=0.5)
+    own = read.predictions[read.predictions["instrument"] == "made.UP"]
+    result = run(settings, read.bars, own, read.folds, world.minutes, read.rates)
+    fills = result.runs[0].net.fills
+    # A full position is worth the capital in account currency, so its units are 100 times more.
+    assert np.abs(fills.units).max() > 10 * settings.capital / 100
+
+
+def test_a_missing_fold_in_between_is_refused(world: World, inputs: Inputs):
+    gap = Inputs(inputs.predictions, (inputs.folds[0], inputs.folds[2]), inputs.bars)
+    with pytest.raises(KeyNotFoundError, match="12 sessions between folds"):
+        trade(world, gap)
+
+
+def test_predictions_outside_their_fold_are_refused(tmp_path: Path):
+    """A planted leak: a row of the training span passed off as a test prediction."""
+    world = World(tmp_path)
+    fold = world.folds[0]
+    key = fold_key("predictions", EXPERIMENT, fold.key)
+    frame = to_pandas(world.lake.read(key))
+    leaked = frame.index[frame["span"] == "test"][0]
+    day = np.datetime64(fold.train.last, "us")
+    shift = frame.loc[leaked, "session"] - day
+    frame.loc[leaked, "session"] = day
+    frame.loc[leaked, "close_time"] -= shift
+    world.lake.write(key, to_arrow(frame, PREDICTIONS.arrow_schema), PREDICTIONS, LINEAGE)
+    with pytest.raises(LookAheadError, match="1 test predictions lie outside the span"):
+        read_inputs(world.lake, config(world), world.symbols, world.frequency)
+
+
+def test_nothing_predicted_yet(world: World):
+    with pytest.raises(KeyNotFoundError, match="has no predictions in the lake"):
+        read_inputs(world.lake, config(world, experiment="other"), world.symbols, world.frequency)

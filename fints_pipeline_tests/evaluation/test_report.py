@@ -1,0 +1,234 @@
+"""The report and the command that makes it: self-contained, repeatable, honest about the data."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fints_pipeline import backtest
+from fints_pipeline.base import cli
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
+from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.evaluation import trials, words
+from fints_pipeline.evaluation.report.render import month_grid
+from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
+
+REPORT = BundleKey.of("reports", experiment=EXPERIMENT)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    world = World(tmp_path_factory.mktemp("world"))
+    assert backtest.main(arguments(world)) == 0
+    return world
+
+
+@pytest.fixture
+def folder(world: World) -> Path:
+    return world.lake.open_bundle(REPORT)
+
+
+def arguments(world: World) -> list[str]:
+    config = world.locations.backtest_config(EXPERIMENT)
+    return ["--config", str(config), "--lake", str(world.locations.lake_root)]
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if not self._open or self._open[-1] not in ("script", "style"):
+            self.text.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop() != tag:
+            pass
+
+
+def parsed(folder: Path) -> Tags:
+    tags = Tags()
+    tags.feed((folder / "report.html").read_text(encoding="utf-8"))
+    return tags
+
+
+def test_the_page_loads_nothing(folder: Path):
+    for tag, attributes in parsed(folder).tags:
+        for name in ("src", "href", "data", "srcset"):
+            target = attributes.get(name) or ""
+            assert not re.match(r"(https?:)?//", target), (tag, target)
+        assert tag not in {"iframe", "object", "embed"}
+        assert tag != "link" or attributes["href"] == "data:,"
+        assert tag != "script" or "src" not in attributes
+    style = (folder / "report.html").read_text(encoding="utf-8").split("</style>")[0]
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_every_chart_has_its_figure(folder: Path):
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    boxes = {a["id"] for tag, a in parsed(folder).tags if "chart" in (a.get("class") or "").split()}
+    assert boxes >= {"equity", "drawdown", "calibration", "costs", "candles-0", "candles-1"}
+    found = re.findall(
+        r'<script type="application/json" id="figure-([\w-]+)">(.*?)</script>', page, re.DOTALL
+    )
+    figures = {name: json.loads(text) for name, text in found}
+    assert figures.keys() == boxes
+    names = [trace["name"] for trace in figures["equity"]["data"]]
+    assert {"classifier, net", "classifier, gross", "classifier, costs ×2", "patchtst, net",
+            "buy and hold", "shifted signals, 5–95 %"} <= set(names)  # fmt: skip
+
+
+def test_synthetic_data_say_so_everywhere(folder: Path):
+    assert "SYNTHETIC DATA" in " ".join(parsed(folder).text)
+    assert "SYNTHETIC DATA" in (folder / "report.md").read_text(encoding="utf-8")
+    content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert content["synthetic"] is True
+    assert "Synthetic data" in content["verdict"]["sentence"]
+
+
+def test_the_three_formats_agree(world: World, folder: Path):
+    content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    text = " ".join(" ".join(parsed(folder).text).split())
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    net = words.percent(content["models"]["classifier"]["net"]["total_return"])
+    for page in (text, markdown):
+        assert " ".join(net.split()) in " ".join(page.split())
+        for fold in world.folds:
+            assert fold.key in page
+    for digest in content["inputs"].values():
+        assert digest in text
+        assert digest in markdown
+    assert set(content["inputs"]) == set(world.lake.bundle_manifest(
+        BundleKey.of("backtests", experiment=EXPERIMENT)).lineage.inputs)  # fmt: skip
+
+
+def test_running_again_changes_nothing_and_is_no_trial(world: World):
+    backtests = BundleKey.of("backtests", experiment=EXPERIMENT)
+    before = [world.lake.bundle_manifest(key).digest for key in (backtests, REPORT)]
+    counted = len(trials.read(world.lake.root))
+    assert backtest.main(arguments(world)) == 0
+    assert [world.lake.bundle_manifest(key).digest for key in (backtests, REPORT)] == before
+    assert len(trials.read(world.lake.root)) == counted == 2
+
+
+def test_the_command_prints_headline_verdict_and_path(world: World, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    backtest.main(arguments(world))
+    printed = capsys.readouterr().out
+    page = world.lake.open_bundle(REPORT) / "report.html"
+    assert f"report: {page}" in printed
+    assert "SYNTHETIC DATA" in printed
+    assert "No evidence of skill in classifier" in printed
+    assert "buy and hold" in printed
+
+
+def test_headline_numbers_are_floats(world: World):
+    config = backtest.load_backtest(world.locations.backtest_config(EXPERIMENT))
+    outcome = backtest.run_backtest(world.locations, config)
+    assert {"sharpe", "deflated", "null_p", "total_return"} <= outcome.metrics.keys()
+    assert all(isinstance(value, float) for value in outcome.metrics.values())
+    assert outcome.verdict.sentence == outcome.summary["verdict"]["sentence"]
+
+
+def test_users_mistakes_end_with_2_and_no_traceback(world: World, tmp_path: Path, capsys):
+    assert cli.run(backtest.main, ["--config", str(tmp_path / "backtest" / "nope.yaml")]) == 2
+    assert "config file not found" in capsys.readouterr().err
+    assert cli.run(backtest.main, [*arguments(world)[:2], "--lake", str(tmp_path / "empty")]) == 2
+    assert "has no predictions in the lake" in capsys.readouterr().err
+
+
+def test_a_config_is_named_like_its_experiment(world: World, tmp_path: Path):
+    other = tmp_path / "other.yaml"
+    shutil.copy(world.locations.backtest_config(EXPERIMENT), other)
+    with pytest.raises(ConfigError, match="the file is named 'other'"):
+        backtest.load_backtest(other)
+
+
+def test_a_report_needs_a_backtest(tmp_path: Path):
+    world = World(tmp_path)
+    config = backtest.load_backtest(world.locations.backtest_config(EXPERIMENT))
+    with pytest.raises(KeyNotFoundError, match="backtests/tiny does not exist"):
+        backtest.write_report(world.locations, config)
+
+
+@pytest.mark.parametrize("name", ["demo", "btcusdt_5m", "eurusd_5m"])
+def test_the_projects_own_configs_load(project: Path, name: str):
+    config = backtest.load_backtest(project / "configs" / "backtest" / f"{name}.yaml")
+    assert config.synthetic == (name == "demo")
+
+
+def test_months_are_compounded_into_years():
+    grid = month_grid({"2022-12": 0.1, "2023-01": -0.5, "2023-03": 1.0})
+    assert [row["year"] for row in grid] == ["2022", "2023"]
+    assert grid[1]["months"][:3] == [-0.5, None, 1.0]
+    assert grid[1]["total"] == pytest.approx(0.0)
+
+
+def test_words():
+    assert words.percent(-0.0123) == "−1.23\u00a0%"
+    assert words.percent(0.00001, 1) == "0.0\u00a0%"
+    assert words.percent(0.5, 0, sign=False) == "50\u00a0%"
+    assert words.number(-1234.567) == "−1,234.57"
+    assert words.money(99.5, "USD") == "99.50\u00a0USD"
+    assert words.money(-12345.6, "USD") == "−12,346\u00a0USD"
+    assert words.percent(None) == words.number(None) == words.money(None, "USD") == "–"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_draws_without_errors_or_overflow(folder: Path, tmp_path: Path, width: int):
+    """A frame of the wanted width around the page; a script in it reports what it finds."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    watch = "<script>window.errors=[];window.onerror=(m)=>{errors.push(m)};</script>"
+    (tmp_path / "page.html").write_text(page.replace("<head>", "<head>" + watch, 1))
+    (tmp_path / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
+    found = subprocess.run(
+        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+         "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'user'}",
+         "--window-size=1400,900", "--virtual-time-budget=8000", "--dump-dom",
+         (tmp_path / "frame.html").as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    ).stdout  # fmt: skip
+    report = json.loads(re.search(r"<pre>(.*?)</pre>", found)[1].replace("&quot;", '"'))
+    assert report == {"errors": [], "charts": 6, "drawn": 6, "overflow": 0, "clipped": []}
+
+
+FRAME = """<!doctype html><body><iframe id="f" src="page.html" width="WIDTH" height="900"></iframe>
+<script>
+onload = () => setTimeout(() => {
+  const w = document.getElementById("f").contentWindow, d = w.document;
+  const inside = (e) => e.closest(".scroll, nav, .chart");
+  const clipped = [...d.body.querySelectorAll("*")]
+    .filter((e) => !inside(e) && e.getBoundingClientRect().right > w.innerWidth + 1)
+    .map((e) => e.tagName + "." + e.className);
+  const charts = [...d.querySelectorAll(".chart")];
+  const pre = document.createElement("pre");
+  pre.textContent = JSON.stringify({
+    errors: w.errors, charts: charts.length,
+    drawn: charts.filter((c) => {
+      const plot = c.querySelector("svg.main-svg");
+      return plot && plot.getBoundingClientRect().width <= c.clientWidth + 1;
+    }).length,
+    overflow: Math.max(0, d.documentElement.scrollWidth - w.innerWidth), clipped,
+  });
+  document.body.append(pre);
+}, 3000);
+</script></body>"""
