@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -26,15 +26,16 @@ class DatasetConfig(Config):
         description: What a reader should know about the source.
         synthetic: Made up; every place that shows the data says so.
         format: The file format that the data set's archives must have.
+        layout: What that format has to be told, for example the columns of ``custom``.
         calendar: ``crypto_24_7``, ``fx_24_5``, or an exchange's ISO code such as ``XNYS``.
         timezone: Time zone of stamps that carry none.
         asset_class: Kind of market.
         quote: What the prices are: of trades, or the bid side of quotes.
         has_volume: False where the source has no volume, or a column that is always zero.
-        base_frequency: Length of the source's bars.
+        base_frequency: Length of the source's bars; ``1D`` where it has one a session.
         frequencies: Lengths of the bars to make, ascending; the first is the base frequency.
         model_frequency: The one that features, labels, tokens and models are made of.
-        ticks: Smallest price step by symbol, in price units.
+        ticks: Smallest price step by symbol, in price units; ``"*"`` stands for all others.
         max_fill_minutes: How long a last price is carried forward through missing bars.
     """
 
@@ -42,6 +43,7 @@ class DatasetConfig(Config):
     description: str = ""
     synthetic: bool = False
     format: str
+    layout: dict[str, Any] = {}
     calendar: str
     timezone: str = "UTC"
     asset_class: Literal["crypto", "fx", "index", "equity", "future"]
@@ -69,9 +71,9 @@ class DatasetConfig(Config):
 
     @field_validator("base_frequency")
     @classmethod
-    def _intraday(cls, frequency: str) -> str:
-        if _or_value_error(minutes, frequency) >= MINUTES_A_DAY:
-            raise ValueError("must be shorter than a day")
+    def _a_session_at_most(cls, frequency: str) -> str:
+        if _or_value_error(minutes, frequency) >= MINUTES_A_DAY and frequency != "1D":
+            raise ValueError("must be shorter than a day, or 1D")
         return frequency
 
     @field_validator("frequencies")
@@ -109,6 +111,11 @@ class DatasetConfig(Config):
         return ticks
 
     @property
+    def is_daily(self) -> bool:
+        """Whether the source has one bar a session."""
+        return self.base_frequency == "1D"
+
+    @property
     def display_name(self) -> str:
         """The name to show a person; says so when the data is made up."""
         return f"{self.name} (SYNTHETIC)" if self.synthetic else self.name
@@ -137,13 +144,14 @@ class DatasetConfig(Config):
         Raises:
             KeyNotFoundError: the config gives none.
         """
-        if symbol not in self.ticks:
+        tick = self.ticks.get(symbol, self.ticks.get("*"))
+        if tick is None:
             raise KeyNotFoundError(
                 f"data set {self.name!r} has no tick for {symbol!r}",
                 where=f"`ticks:` in the config of {self.name}",
                 fix=f"add `{symbol}: <tick>`; {nearest(symbol, self.ticks)}",
             )
-        return self.ticks[symbol]
+        return tick
 
 
 def _or_value_error(check: Callable[[str], T], value: str) -> T:

@@ -26,7 +26,7 @@ def test_the_shipped_configs_load(project: Path, name: str, calendar: str, has_v
         ("calendar", "XNYX", "did you mean 'XNYS'"),
         ("timezone", "Mars/Base", "not a time zone"),
         ("timezone", "../UTC", "not a time zone"),
-        ("base_frequency", "1D", "shorter than a day"),
+        ("base_frequency", "48h", "shorter than a day"),
         ("base_frequency", "fast", "'fast' is not a frequency"),
         ("frequencies", ["5m", "30m"], "must begin with the base frequency, 1m"),
         ("frequencies", [], "must begin with the base frequency"),
@@ -68,3 +68,14 @@ def test_instruments_and_symbols():
 def test_synthetic_data_says_so():
     assert config(synthetic=True).display_name == "test (SYNTHETIC)"
     assert config().display_name == "test"
+
+
+def test_a_source_of_daily_bars_makes_daily_bars():
+    daily = config(base_frequency="1D", frequencies=["1D"], model_frequency="1D")
+    assert daily.is_daily
+    assert not config().is_daily
+
+
+def test_one_tick_can_stand_for_all_other_symbols():
+    many = config(ticks={"A": 0.05, "*": 0.01})
+    assert (many.tick("A"), many.tick("ZZZ")) == (0.05, 0.01)
