@@ -12,8 +12,8 @@ import pandas as pd
 
 from fints_pipeline.evaluation.backtest import BacktestResult, ModelRun
 from fints_pipeline.evaluation.metrics import session_ends
-from fints_pipeline.walkforward.engine import Ledger, Reason
 from fints_pipeline.walkforward.folds import Fold
+from fints_pipeline.walkforward.ledger import Ledger, Reason
 
 NULL_LEVELS = (5, 50, 95)
 

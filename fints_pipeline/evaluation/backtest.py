@@ -18,8 +18,9 @@ from fints_pipeline.evaluation.signals import signals
 from fints_pipeline.evaluation.sizing import full_size, targets
 from fints_pipeline.evaluation.trades import round_trips
 from fints_pipeline.walkforward.costs import CostModel
-from fints_pipeline.walkforward.engine import Account, Ledger, Targets, simulate
+from fints_pipeline.walkforward.engine import simulate
 from fints_pipeline.walkforward.folds import Fold
+from fints_pipeline.walkforward.ledger import Account, Ledger, Targets
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fints_pipeline.evaluation.grid import Grid
 from fints_pipeline.evaluation.statistics import autocorrelation, newey_west_lags
-from fints_pipeline.walkforward.engine import Ledger
+from fints_pipeline.walkforward.ledger import Ledger
 
 Floats = NDArray[np.float64]
 

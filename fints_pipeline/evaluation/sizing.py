@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fints_pipeline.evaluation.config import BacktestConfig, Sizing
 from fints_pipeline.evaluation.grid import Grid
-from fints_pipeline.walkforward.engine import Reason, Targets
+from fints_pipeline.walkforward.ledger import Reason, Targets
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fints_pipeline.walkforward.engine import Fills
+from fints_pipeline.walkforward.ledger import Fills
 from fints_pipeline.walkforward.market import Market
 
 COLUMNS = (

@@ -10,7 +10,7 @@ from fints_pipeline.evaluation.config import BacktestConfig
 from fints_pipeline.evaluation.grid import Grid, Rate, build_grid
 from fints_pipeline.evaluation.sizing import capped, full_size, session_volatility, targets
 from fints_pipeline.walkforward.costs import CostModel
-from fints_pipeline.walkforward.engine import Reason
+from fints_pipeline.walkforward.ledger import Reason
 from fints_pipeline_tests.evaluation.world import utc
 
 BARS = 4

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from fints_pipeline.evaluation.trades import round_trips
 from fints_pipeline.walkforward.costs import CostModel
-from fints_pipeline.walkforward.engine import Account, Targets, simulate
+from fints_pipeline.walkforward.engine import simulate
+from fints_pipeline.walkforward.ledger import Account, Targets
 from fints_pipeline_tests.walkforward.worlds import cost_models, market_of, markets, targets_for
 
 

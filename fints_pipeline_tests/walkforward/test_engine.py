@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from fints_pipeline.base.errors import LookAheadError, SchemaError
 from fints_pipeline.walkforward.costs import CostModel
-from fints_pipeline.walkforward.engine import Account, Ledger, Targets, simulate
+from fints_pipeline.walkforward.engine import simulate
+from fints_pipeline.walkforward.ledger import Account, Ledger, Targets
 from fints_pipeline.walkforward.market import Market
 from fints_pipeline_tests.walkforward.twin import twin
 from fints_pipeline_tests.walkforward.worlds import cost_models, market_of, markets, targets_for

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fints_pipeline.walkforward.costs import CostModel
-from fints_pipeline.walkforward.engine import Account
+from fints_pipeline.walkforward.ledger import Account
 from fints_pipeline.walkforward.market import Market
 
 
