@@ -57,8 +57,9 @@ def check_grid(prices: NDArray[np.float64], tick: float, columns: tuple[str, ...
     wrong = off_grid(prices, tick)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
+        price = float(prices[row, column])
         raise FormatError(
-            f"{columns[column]} = {float(prices[row, column])!r} is not a multiple of the tick {tick!r}",
+            f"{columns[column]} = {price!r} is not a multiple of the tick {tick!r}",
             where=f"row {row}; {int(wrong.any(axis=1).sum())} of {len(prices)} rows are off",
             fix="give the true tick, or let prices be rounded to this one",
         )

@@ -168,6 +168,9 @@ def test_wrong_arguments_and_columns_are_named() -> None:
         BrooksTokenizer(tick=1.0).encode(bars.assign(open="a"))
     with pytest.raises(FormatError, match="no 'open'"):
         BrooksTokenizer(tick=1.0).update({"session": 1})
+    for session in (pd.NaT, "monday", None, 1.5):
+        with pytest.raises(FormatError, match="neither a date nor an integer"):
+            BrooksTokenizer(tick=1.0).update({**bars.iloc[0], "session": session})
 
 
 def test_prices_too_many_ticks_from_zero_are_refused_and_leave_the_state() -> None:

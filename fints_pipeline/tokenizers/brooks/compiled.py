@@ -14,12 +14,12 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def rule(function: F) -> F:
     """Compile one rule; it is inlined into the kernel, which alone is cached on disk."""
-    return cast("F", njit(function))
+    return cast("F", njit(error_model="numpy")(function))
 
 
 def entry_point(function: F) -> F:
     """Compile a function that Python calls, and keep the machine code on disk."""
-    return cast("F", njit(cache=True, nogil=True)(function))
+    return cast("F", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def sources_digest() -> int:

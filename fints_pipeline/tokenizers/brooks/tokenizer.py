@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,6 +19,7 @@ from fints_pipeline.tokenizers.ticks import check_grid, infer_tick
 
 SessionMode = Literal["reset", "continuous"]
 PRICES = ("open", "high", "low", "close")
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 class BrooksTokenizer:
@@ -198,14 +200,18 @@ def _session_numbers(bars: pd.DataFrame) -> NDArray[np.int64]:
 
 
 def _session_number(session: object) -> int:
-    if isinstance(session, int | np.integer):
-        return int(session)
-    if isinstance(session, pd.Timestamp):
-        session = session.tz_localize(None)
+    """One session as `_session_numbers` gives it."""
     try:
-        return int(np.datetime64(session, "D").astype(np.int64))  # type: ignore[call-overload]
+        if isinstance(session, date):  # datetimes and pandas stamps are dates
+            return int(session.toordinal()) - EPOCH
+        if isinstance(session, int | np.integer):
+            return int(session)
+        day = np.datetime64(session, "D")  # type: ignore[call-overload]
+        if not np.isnat(day):
+            return int(day.astype(np.int64))
     except (ValueError, TypeError):
-        raise FormatError(f"session {session!r} is neither a date nor an integer") from None
+        pass
+    raise FormatError(f"session {session!r} is neither a date nor an integer")
 
 
 def _inexact(where: str, tick: float) -> FormatError:
