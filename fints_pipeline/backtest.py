@@ -93,13 +93,13 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     result = run(
         config, inputs.bars, inputs.predictions, inputs.folds, minutes(data.frequency), inputs.rates
     )
-    tried = trials_of(result, experiment.fingerprint)
+    tried = trials_of(result, inputs.trained)
     trials.record(lake.root, tried)
     summary = summarise(result, trials.competitors(lake.root, tried[0]))
     manifest = lake.write_bundle(
         BundleKey.of("backtests", experiment=config.experiment),
         lambda folder: artefacts.write(folder, result, summary),
-        Lineage(CODE_VERSION, fingerprint([config, experiment.fingerprint]), inputs.digests),
+        Lineage(CODE_VERSION, fingerprint([config, inputs.trained]), inputs.digests),
     )
     return Outcome(manifest, headline(summary), ruling(summary), summary)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fints_pipeline.base.errors import KeyNotFoundError, LakeError, LookAheadError
 from fints_pipeline.base.frames import to_pandas
-from fints_pipeline.base.lake import BundleKey, Lake, fold_key, series_key
+from fints_pipeline.base.lake import BundleKey, Lake, TableKey, fold_key, series_key
 from fints_pipeline.base.time import month_of, next_month
 from fints_pipeline.evaluation.config import BacktestConfig
 from fints_pipeline.evaluation.grid import Rate, stamps
@@ -32,6 +32,7 @@ class Inputs:
         folds: in time order.
         bars: rows of the bars table by instrument.
         rates: conversion rate of each foreign instrument.
+        trained: fingerprint of the experiment config that each model was trained with.
         digests: by the key's string.
     """
 
@@ -39,6 +40,7 @@ class Inputs:
     folds: tuple[Fold, ...]
     bars: dict[str, pd.DataFrame] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
+    trained: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -78,32 +80,39 @@ def read_inputs(
 
 def _read_predictions(lake: Lake, config: BacktestConfig) -> Inputs:
     experiment = config.experiment
-    keys = lake.values("predictions", (("experiment", experiment),), "fold")
-    tables, folds, digests = [], [], {}
-    for name in keys:
-        key = fold_key("predictions", experiment, name)
-        if not lake.exists(key):
-            continue
-        table = lake.read(key)
-        PREDICTIONS.validate(table)
-        fold = recorded_fold(lake, experiment, name, config.model)
-        frame = to_pandas(table)
-        _require_inside(frame, fold)
-        tables.append(frame)
-        folds.append(fold)
-        digests[str(key)] = lake.footer(key).digest
-    if not tables:
+    names = lake.values("predictions", (("experiment", experiment),), "fold")
+    keys = [key for name in names if lake.exists(key := fold_key("predictions", experiment, name))]
+    if not keys:
         raise KeyNotFoundError(
             f"experiment {experiment!r} has no predictions in the lake",
             where=str(lake.root),
             fix="run the train job for its folds first",
         )
+    tables, folds, digests = [], [], {}
+    trained: dict[str, set[str]] = {model: set() for model in config.models}
+    for key in keys:
+        table = lake.read(key)
+        PREDICTIONS.validate(table)
+        frame = to_pandas(table)
+        for model in config.models:
+            fold, config_fingerprint = recorded(lake, experiment, key["fold"], model)
+            trained[model].add(config_fingerprint)
+            _require_inside(frame[frame["model"] == model], fold)
+            _require_made_by(lake, key, model)
+        tables.append(frame)
+        folds.append(fold)
+        digests[str(key)] = lake.footer(key).digest
     folds.sort(key=lambda fold: fold.test.first)
-    return Inputs(pd.concat(tables, ignore_index=True), tuple(folds), digests=digests)
+    return Inputs(
+        pd.concat(tables, ignore_index=True),
+        tuple(folds),
+        trained={model: "+".join(sorted(found)) for model, found in trained.items()},
+        digests=digests,
+    )
 
 
-def recorded_fold(lake: Lake, experiment: str, fold: str, model: str) -> Fold:
-    """The spans that a fold's model was really trained on, from the record beside its weights.
+def recorded(lake: Lake, experiment: str, fold: str, model: str) -> tuple[Fold, str]:
+    """The spans and the config's fingerprint of a training, from the record beside the weights.
 
     Raises:
         KeyNotFoundError: the model was not trained.
@@ -112,9 +121,21 @@ def recorded_fold(lake: Lake, experiment: str, fold: str, model: str) -> Fold:
     key = BundleKey.of("models", experiment=experiment, fold=fold, model=model)
     path = lake.open_bundle(key) / RECORD_FILE
     try:
-        return Fold.from_json(str(json.loads(path.read_text(encoding="utf-8"))["fold"]))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return Fold.from_json(record["fold"]), str(record["experiment_fingerprint"])
     except (OSError, ValueError, KeyError) as error:
         raise LakeError(f"the training record cannot be read: {error}", where=str(path)) from None
+
+
+def _require_made_by(lake: Lake, key: TableKey, model: str) -> None:
+    bundle = BundleKey.of("models", experiment=key["experiment"], fold=key["fold"], model=model)
+    used = lake.footer(key).lineage.inputs.get(str(bundle))
+    if used != lake.bundle_manifest(bundle).digest:
+        raise LakeError(
+            f"the predictions were not made by the {model} that is in the lake now",
+            where=str(key),
+            fix="materialise the fold's predictions again",
+        )
 
 
 def _require_inside(predictions: pd.DataFrame, fold: Fold) -> None:

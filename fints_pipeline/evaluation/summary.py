@@ -21,12 +21,17 @@ from fints_pipeline.walkforward.folds import Fold
 INTERVAL = 0.95
 
 
-def trials_of(result: BacktestResult, experiment_fingerprint: str) -> tuple[Trial, ...]:
-    """One trial a model of the run, to be recorded before the verdict counts them."""
+def trials_of(result: BacktestResult, trained: Mapping[str, str]) -> tuple[Trial, ...]:
+    """One trial a model of the run, to be recorded before the verdict counts them.
+
+    Args:
+        result: the backtest.
+        trained: fingerprint of the experiment config that each model was trained with.
+    """
     return tuple(
         Trial(
             experiment=result.config.experiment,
-            experiment_fingerprint=experiment_fingerprint,
+            experiment_fingerprint=trained[run.model],
             strategy_fingerprint=result.config.strategy_fingerprint,
             model=run.model,
             instruments=result.grid.market.symbols,

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from fints_pipeline.backtest import load_backtest
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, LookAheadError
-from fints_pipeline.base.frames import to_arrow, to_pandas
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, LakeError, LookAheadError
+from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import fold_key
 from fints_pipeline.evaluation.backtest import BacktestResult, run
 from fints_pipeline.evaluation.inputs import Inputs, read_inputs
 from fints_pipeline.evaluation.summary import summarise, trials_of
-from fints_pipeline.schemas.predictions import PREDICTIONS
-from fints_pipeline_tests.evaluation.world import EXPERIMENT, LINEAGE, World
+from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def trade(world: World, inputs: Inputs, **changes) -> BacktestResult:
 
 
 def summary(result: BacktestResult):
-    return summarise(result, trials_of(result, "experiment"))
+    return summarise(result, trials_of(result, dict.fromkeys(result.config.models, "experiment")))
 
 
 def test_inputs_are_what_the_models_were_trained_for(world: World, inputs: Inputs):
@@ -163,9 +162,20 @@ def test_predictions_outside_their_fold_are_refused(tmp_path: Path):
     shift = frame.loc[leaked, "session"] - day
     frame.loc[leaked, "session"] = day
     frame.loc[leaked, "close_time"] -= shift
-    world.lake.write(key, to_arrow(frame, PREDICTIONS.arrow_schema), PREDICTIONS, LINEAGE)
+    world.write_predictions(fold, frame)
     with pytest.raises(LookAheadError, match="1 test predictions lie outside the span"):
         read_inputs(world.lake, config(world), world.symbols, world.frequency)
+
+
+def test_predictions_of_a_model_that_was_trained_again_are_refused(tmp_path: Path):
+    world = World(tmp_path)
+    world.write_record(world.folds[1], "patchtst", experiment="second")
+    with pytest.raises(LakeError, match="not made by the patchtst that is in the lake now"):
+        read_inputs(world.lake, config(world), world.symbols, world.frequency)
+
+
+def test_a_trial_names_what_was_trained_not_what_the_config_says_now(world: World, inputs: Inputs):
+    assert inputs.trained == {"classifier": "first", "patchtst": "first"}
 
 
 def test_nothing_predicted_yet(world: World):

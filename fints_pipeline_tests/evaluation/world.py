@@ -22,6 +22,7 @@ from fints_pipeline.walkforward.folds import Fold, FoldScheme, make_folds
 
 LINEAGE = Lineage("test", "made-up")
 EXPERIMENT = "tiny"
+MODELS = ("classifier", "patchtst")
 TRAIN_YAML = """\
 experiment: tiny
 data:
@@ -126,25 +127,31 @@ class World:
     def _write_fold(self, fold: Fold, rng: np.random.Generator) -> None:
         frames = [
             self._predictions(fold, model, span, symbol, rng)
-            for model in ("classifier", "patchtst")
+            for model in MODELS
             for symbol in self.symbols
             for span in ("validation", "test")
         ]
         frame = pd.concat(frames, ignore_index=True)
-        table = to_arrow(frame, PREDICTIONS.arrow_schema)
-        self.lake.write(fold_key("predictions", EXPERIMENT, fold.key), table, PREDICTIONS, LINEAGE)
-        for model in ("classifier", "patchtst"):
+        for model in MODELS:
             self.write_record(fold, model)
+        self.write_predictions(fold, frame)
 
-    def write_record(self, fold: Fold, model: str) -> None:
+    def write_predictions(self, fold: Fold, frame: pd.DataFrame) -> None:
+        """Write a fold's predictions, whose lineage names the models that are there now."""
+        keys = [model_key(fold, model) for model in MODELS]
+        inputs = {str(key): self.lake.bundle_manifest(key).digest for key in keys}
+        table = to_arrow(frame, PREDICTIONS.arrow_schema)
+        key = fold_key("predictions", EXPERIMENT, fold.key)
+        self.lake.write(key, table, PREDICTIONS, Lineage("test", "made-up", inputs))
+
+    def write_record(self, fold: Fold, model: str, experiment: str = "first") -> None:
         """Publish a model's training record as training does, without the weights."""
 
         def writer(folder: Path) -> None:
-            text = json.dumps({"fold": fold.to_json()})
+            text = json.dumps({"fold": fold.to_json(), "experiment_fingerprint": experiment})
             (folder / "training.json").write_text(text)
 
-        key = BundleKey.of("models", experiment=EXPERIMENT, fold=fold.key, model=model)
-        self.lake.write_bundle(key, writer, LINEAGE)
+        self.lake.write_bundle(model_key(fold, model), writer, LINEAGE)
 
     def _predictions(
         self, fold: Fold, model: str, span: str, symbol: str, rng: np.random.Generator
@@ -180,6 +187,10 @@ class World:
         else:
             frame["expected_return"] = told * 1e-4
         return frame
+
+
+def model_key(fold: Fold, model: str) -> BundleKey:
+    return BundleKey.of("models", experiment=EXPERIMENT, fold=fold.key, model=model)
 
 
 def utc(times: np.ndarray) -> pd.DatetimeIndex:

@@ -136,12 +136,12 @@ def forecasts(material: Material) -> Table:
 
 def folds(material: Material) -> Table:
     """The primary model fold by fold; the base rate stands in brackets."""
-    headings = ("Fold", "Train", "Validation", "Test", "Rows", "Threshold", "Net", "Sharpe",
+    headings = ("Test from", "to", "Train", "Validation", "Rows", "Threshold", "Net", "Sharpe",
                 "Drawdown", "Right (base)", "Rank IC")  # fmt: skip
     rows = tuple(
         (
-            fold["fold"],
-            *(_span(*fold[span]) for span in ("train", "validation", "test")),
+            *fold["test"],
+            *(_span(*fold[span]) for span in ("train", "validation")),
             count(fold["rows"]),
             number(fold["threshold"], 3),
             percent(fold["total_return"]),
