@@ -12,32 +12,21 @@ import json
 import os
 import shutil
 import stat
-import zipfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, BinaryIO
 
 from fints_pipeline.base.digest import file_sha256
 from fints_pipeline.base.errors import ArchiveError, LakeError
 from fints_pipeline.base.lake.atomic import publishing_folder
 from fints_pipeline.data import checksums
 from fints_pipeline.data.limits import Limits
-from fints_pipeline.data.signatures import check_zip_start, nested_kind
-from fints_pipeline.data.zip_directory import open_zip, reading
+from fints_pipeline.data.unpacking import Member, unpack
+from fints_pipeline.data.zip_directory import reading
+
+__all__ = ["Member", "StagedArchive", "sha256_of", "stage"]
 
 MANIFEST = "manifest.json"
-ARCHIVE_SUFFIXES = (".zip", ".csv")
-_CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Member:
-    """One file of an archive: its own name, the digest that names it here, its size in bytes."""
-
-    name: str
-    sha256: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -75,12 +64,12 @@ class StagedArchive:
 
 
 def stage(path: Path, staging: Path, limits: Limits | None = None) -> StagedArchive:
-    """Verify, check and unpack one archive (or take over one plain CSV file).
+    """Verify, check and unpack one archive (or take over one plain file).
 
     Staging the same bytes again, under whatever name, returns the folder that is there.
 
     Args:
-        path: The archive; its suffix (``.zip`` or ``.csv``) says how it is read.
+        path: The archive; its suffix, one of `signatures.SUFFIXES`, says how it is read.
         staging: The staging root.
         limits: What it may unfold to.
 
@@ -101,10 +90,7 @@ def stage(path: Path, staging: Path, limits: Limits | None = None) -> StagedArch
         shutil.rmtree(target, ignore_errors=True)
         with publishing_folder(target) as folder:
             stream.seek(0)
-            if path.suffix.casefold() == ".csv":
-                members = [_copy(stream, path.name, folder, limits.total_bytes)]
-            else:
-                members = _unpack_zip(stream, folder, limits)
+            members = unpack(stream, path.name, folder, limits)
             _write_manifest(folder, sha256, known_at, members)
     return StagedArchive(target, sha256, known_at, tuple(members), verified)
 
@@ -153,59 +139,3 @@ def _write_manifest(folder: Path, sha256: str, known_at: datetime, members: list
         "members": [asdict(member) for member in members],
     }
     (folder / MANIFEST).write_text(json.dumps(content, indent=1), encoding="utf-8")
-
-
-def _unpack_zip(stream: BinaryIO, folder: Path, limits: Limits) -> list[Member]:
-    check_zip_start(stream)
-    archive, files = open_zip(stream, limits)
-    members: list[Member] = []
-    budget = limits.total_bytes
-    with archive:
-        for info in files:
-            allowed = min(budget, int(limits.ratio * max(1, info.compress_size)))
-            members.append(_inflate(archive, info, folder, allowed))
-            budget -= members[-1].size
-    return members
-
-
-def _inflate(archive: zipfile.ZipFile, info: zipfile.ZipInfo, folder: Path, allowed: int) -> Member:
-    where = f"member {info.orig_filename!r}"
-    with reading(where):
-        source = archive.open(info)
-    with source:
-        member = _copy(source, info.orig_filename, folder, allowed)
-    if member.size != info.file_size:
-        raise ArchiveError(
-            f"a member holds {member.size} bytes where its header says {info.file_size}",
-            where=where,
-        )
-    return member
-
-
-def _copy(source: IO[bytes], name: str, folder: Path, allowed: int) -> Member:
-    """Stream one member into ``folder`` under its digest, counting real bytes on the way."""
-    where = f"member {name!r}"
-    digest, size = hashlib.sha256(), 0
-    temporary = folder / "incoming"
-    with temporary.open("wb") as sink:
-        while True:
-            with reading(where):
-                chunk = source.read(_CHUNK)
-            if not chunk:
-                break
-            if size == 0 and (kind := nested_kind(name, chunk)):
-                raise ArchiveError(
-                    f"a member is itself an archive ({kind})",
-                    where=where,
-                    fix="unpack the outer archive and deliver the inner ones",
-                )
-            size += len(chunk)
-            if size > allowed:
-                raise ArchiveError(
-                    f"a member inflates to more than the {allowed} bytes that the limits allow",
-                    where=where,
-                )
-            digest.update(chunk)
-            sink.write(chunk)
-    temporary.replace(folder / digest.hexdigest())
-    return Member(name, digest.hexdigest(), size)

@@ -43,7 +43,7 @@ class DatasetConfig(Config):
     description: str = ""
     synthetic: bool = False
     format: str
-    layout: dict[str, Any] = {}
+    layout: dict[str, Any] = Field(default_factory=dict)
     calendar: str
     timezone: str = "UTC"
     asset_class: Literal["crypto", "fx", "index", "equity", "future"]

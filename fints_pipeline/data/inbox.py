@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fints_pipeline.base.errors import ArchiveError
-from fints_pipeline.data.archives import ARCHIVE_SUFFIXES
-from fints_pipeline.data.checksums import SIDECAR_SUFFIX
+from fints_pipeline.data.checksums import is_sidecar, sidecars_of
+from fints_pipeline.data.signatures import kind_of
 
 UNFINISHED_SUFFIXES = (
     ".tmp",
@@ -37,7 +37,7 @@ class Delivery:
         size: Bytes.
         mtime_ns: Modification time, ns since the epoch.
         ctime_ns: Time of the last change of content or inode, ns.
-        sidecar: Size, mtime and ctime of its checksum file, None where there is none.
+        sidecars: Size, mtime and ctime of each checksum file that speaks of it.
     """
 
     relative: str
@@ -45,7 +45,7 @@ class Delivery:
     size: int
     mtime_ns: int
     ctime_ns: int
-    sidecar: _Stat | None = None
+    sidecars: tuple[_Stat, ...] = ()
 
     @property
     def folder(self) -> str | None:
@@ -57,7 +57,7 @@ class Delivery:
     def stamp(self) -> list[object]:
         """What changes when the file or its checksum file does; JSON-able."""
         own = [self.size, self.mtime_ns, self.ctime_ns]
-        return [*own, list(self.sidecar) if self.sidecar else None]
+        return [*own, *(list(sidecar) for sidecar in self.sidecars)]
 
 
 @dataclass
@@ -104,7 +104,7 @@ def fingerprint(inbox: Path | str | Scan) -> str:
     found = inbox if isinstance(inbox, Scan) else scan(inbox)
     digest = hashlib.sha256()
     for delivery in found.deliveries:
-        line = f"{delivery.relative}\0{delivery.size}\0{delivery.mtime_ns}\0{delivery.sidecar}\n"
+        line = f"{delivery.relative}\0{delivery.size}\0{delivery.mtime_ns}\0{delivery.sidecars}\n"
         digest.update(line.encode())
     for relative, _ in found.refused:
         digest.update(f"{relative}\0refused\n".encode())
@@ -164,24 +164,22 @@ def _entries(folder: Path, prefix: str, found: Scan) -> Iterator[os.DirEntry[str
 
 def _sort(relative: str, path: Path, status: os.stat_result, names: set[str], found: Scan) -> None:
     """Put one file on the list where it belongs."""
-    suffix = path.suffix.casefold()
+    is_archive = kind_of(path.name) is not None
     being_written = any(path.name + each in names for each in UNFINISHED_SUFFIXES)
-    if suffix in UNFINISHED_SUFFIXES or (suffix in ARCHIVE_SUFFIXES and being_written):
+    if path.suffix.casefold() in UNFINISHED_SUFFIXES or (is_archive and being_written):
         found.unfinished.append(relative)
-    elif suffix == SIDECAR_SUFFIX.casefold() and path.name[: -len(suffix)] in names:
+    elif is_sidecar(path.name, names):
         return
-    elif suffix not in ARCHIVE_SUFFIXES:
+    elif not is_archive:
         found.ignored.append(relative)
     elif not stat.S_ISREG(status.st_mode):
         found.refused.append((relative, ArchiveError("not a regular file", where=str(path))))
     else:
-        sidecar = _stat_of(path.with_name(path.name + SIDECAR_SUFFIX), names)
-        found.deliveries.append(Delivery(relative, path, *_numbers(status), sidecar))
+        sidecars = tuple(_stat_of(each) for each in sidecars_of(path) if each.name in names)
+        found.deliveries.append(Delivery(relative, path, *_numbers(status), sidecars))
 
 
-def _stat_of(sidecar: Path, names: set[str]) -> _Stat | None:
-    if sidecar.name not in names:
-        return None
+def _stat_of(sidecar: Path) -> _Stat:
     try:
         return _numbers(sidecar.stat())
     except OSError:

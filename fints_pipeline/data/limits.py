@@ -11,9 +11,11 @@ class Limits(Config):
     Attributes:
         ratio: Inflated bytes a compressed byte. Bars inflate 3- to 30-fold, bombs 1000-fold.
         total_bytes: Inflated bytes of the whole archive.
-        members: Number of members.
+        members: Number of members, those of archives inside included.
+        depth: How many archives deep an archive may hold archives: 1 for zips in a zip.
     """
 
     ratio: float = 200.0
     total_bytes: int = 20_000_000_000
     members: int = 10_000
+    depth: int = 1

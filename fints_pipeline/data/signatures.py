@@ -7,11 +7,39 @@ from typing import BinaryIO
 from fints_pipeline.base.errors import ArchiveError
 
 HEAD_BYTES = 512
+GZIP = b"\x1f\x8b"
+# What is read, by the end of its name. Longer endings come first.
+SUFFIXES = {
+    ".tar.gz": "tar.gz",
+    ".tgz": "tar.gz",
+    ".zip": "zip",
+    ".gz": "gzip",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".feather": "feather",
+}
+ARCHIVES = ("zip", "tar.gz", "gzip")
+_MAGIC = {
+    "zip": b"PK",
+    "tar.gz": GZIP,
+    "gzip": GZIP,
+    "parquet": b"PAR1",
+    "feather": b"ARROW1",
+}
+_NAMES = {
+    "zip": ".zip",
+    "tar.gz": ".tar.gz",
+    "gzip": ".gz",
+    "parquet": ".parquet",
+    "feather": ".feather",
+}
+# Parquet and Arrow files end with the bytes that they begin with.
+_FRAMED = ("parquet", "feather")
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
     b"PK\x07\x08": "zip",
-    b"\x1f\x8b": "gzip",
+    GZIP: "gzip",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar",
     b"\xfd7zXZ\x00": "xz",
@@ -38,25 +66,48 @@ def archive_kind(head: bytes) -> str | None:
     return next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
 
 
-def check_zip_start(stream: BinaryIO) -> None:
-    """Refuse a file that does not begin as a zip does, saying what it looks like instead.
+def kind_of(name: str) -> str | None:
+    """Return what a file's name says that it is, one of `SUFFIXES`' kinds, or None."""
+    folded = name.casefold()
+    return next((kind for suffix, kind in SUFFIXES.items() if folded.endswith(suffix)), None)
+
+
+def check_start(stream: BinaryIO, kind: str) -> None:
+    """Refuse a file that does not begin (or end) as its kind does, saying what it is instead.
+
+    Leaves the stream at its beginning.
 
     Raises:
-        ArchiveError: it is empty, another kind of archive, a web page, or no archive at all.
+        ArchiveError: it is empty, of another kind, a web page, or cut off.
     """
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    kind = archive_kind(head)
-    if kind == "zip":
+    if kind == "csv":
         return
+    magic, name = _MAGIC[kind], _NAMES[kind]
     if not head:
         raise ArchiveError("the archive is empty (0 bytes)", fix="fetch it again")
+    if not head.startswith(magic):
+        raise _misnamed(head, name)
+    if kind in _FRAMED:
+        size = stream.seek(0, 2)
+        stream.seek(max(0, size - len(magic)))
+        if size < 2 * len(magic) or stream.read() != magic:
+            raise ArchiveError(
+                f"the {kind} file is truncated: its end is missing",
+                fix="wait until the copy is complete, or fetch it again",
+            )
+        stream.seek(0)
+
+
+def _misnamed(head: bytes, name: str) -> ArchiveError:
+    kind = archive_kind(head)
     if kind is not None:
-        raise ArchiveError(f"the file is called .zip but is a {kind} archive")
+        return ArchiveError(f"the file is called {name} but is a {kind} archive")
     if head.lstrip().lower().startswith(_PAGES):
-        raise ArchiveError(
-            "the file is called .zip but is a web page or an error message",
+        return ArchiveError(
+            f"the file is called {name} but is a web page or an error message",
             fix="open it in an editor: it may say why the download failed",
         )
-    raise ArchiveError("the file is called .zip but does not begin as a zip does")
+    return ArchiveError(f"the file is called {name} but does not begin as a {name[1:]} does")

@@ -8,11 +8,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO
 
 from fints_pipeline.base.errors import ArchiveError
 from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.member_names import check_distinct, check_name
+from fints_pipeline.data.packed import Members, Packed
 
 LOCAL_HEADER = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
@@ -54,6 +56,19 @@ def reading(what: str) -> Iterator[None]:
             where=what,
             fix="fetch it again",
         ) from error
+
+
+def zip_members(stream: BinaryIO, limits: Limits) -> Members:
+    """Yield the files of a zip whose directory was checked, in its order.
+
+    Raises:
+        ArchiveError: as `open_zip` does.
+    """
+    archive, files = open_zip(stream, limits)
+    with archive:
+        for info in files:
+            allowed = int(limits.ratio * max(1, info.compress_size))
+            yield Packed(info.orig_filename, partial(archive.open, info), allowed, info.file_size)
 
 
 def open_zip(stream: BinaryIO, limits: Limits) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:

@@ -113,6 +113,13 @@ def flipped_byte() -> bytes:
     return bytes(content)
 
 
+def nested(depth: int) -> bytes:
+    content = good_zip()
+    for _ in range(depth):
+        content = zip_bytes({"inner.zip": content})
+    return content
+
+
 def many_members(count: int) -> bytes:
     return zip_bytes({f"m{number}.csv": b"x" for number in range(count)})
 
@@ -192,7 +199,13 @@ MALFORMED: dict[str, tuple[Build, str]] = {
     "zip in a zip": (lambda: zip_bytes({"inner.csv": good_zip()}), "itself an archive (zip)"),
     "gzip in a zip": (lambda: zip_bytes({"inner.csv": gz(klines())}), "itself an archive (gzip)"),
     "tar in a zip": (lambda: zip_bytes({"inner.csv": tar_like()}), "itself an archive (tar)"),
-    "zip by name in a zip": (lambda: zip_bytes({"inner.zip": b"not really"}), "itself an archive"),
+    "zip by name in a zip": (
+        lambda: zip_bytes({"inner.zip": b"not really"}), "does not begin as a zip"),
+    "7z in a zip": (lambda: zip_bytes({"inner.7z": b"7z\xbc\xaf\x27\x1c"}), "itself an archive"),
+    "zip in a zip in a zip": (lambda: nested(2), "itself an archive (zip)"),
+    "bad zip in a zip": (lambda: zip_bytes({"a.zip": good_zip("../x.csv")}), "path traversal"),
+    "bomb in a zip in a zip": (lambda: zip_bytes({"a.zip": bomb()}, zipfile.ZIP_STORED),
+                               "more than 200-fold"),
     "part of several": (lambda: patched_end(4, 1), "multi-disk"),
 }  # fmt: skip
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fints_pipeline.base.errors import ArchiveError, LakeError
-from fints_pipeline.data import archives, zip_directory
+from fints_pipeline.data import archives, unpacking, zip_directory
 from fints_pipeline.data.limits import Limits
 from fints_pipeline_tests.data.archive_builders import (
     ARCHIVE,
@@ -18,9 +18,18 @@ from fints_pipeline_tests.data.archive_builders import (
     MEMBER,
     bomb,
     good_zip,
+    gz,
     klines,
+    nested,
     write,
     zip_bytes,
+)
+from fints_pipeline_tests.data.packed_builders import (
+    MALFORMED_KINDS,
+    feather,
+    parquet,
+    pax,
+    tgz,
 )
 
 SMALL = Limits(total_bytes=50_000, members=50)
@@ -41,6 +50,39 @@ def test_malformed_archives_are_refused_clearly_and_leave_nothing(case: str, tmp
     assert [each.name for each in (tmp_path / "staging").glob("*")] == []
     write(path, good_zip())
     assert archives.stage(path, tmp_path / "staging", SMALL).members[0].name == MEMBER
+
+
+@pytest.mark.parametrize("case", MALFORMED_KINDS)
+def test_malformed_files_of_every_other_kind_are_refused(case: str, tmp_path: Path):
+    name, build, words = MALFORMED_KINDS[case]
+    path = write(tmp_path / name, build())
+    with pytest.raises(ArchiveError) as refusal:
+        archives.stage(path, tmp_path / "staging", SMALL)
+    assert words in str(refusal.value)
+    assert list((tmp_path / "staging").glob("*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "members"),
+    [
+        ("x.tar.gz", tgz({"./d/a.csv": klines(), "b.csv": klines(9)}), ["./d/a.csv", "b.csv"]),
+        ("x.TGZ", pax({"a" * 120 + ".csv": klines()}, {"comment": "ä"}), ["a" * 120 + ".csv"]),
+        ("x.tar.gz", tgz({"d/" * 60 + "a.csv": klines()}), ["d/" * 60 + "a.csv"]),
+        ("X.csv.gz", gz(klines()), ["X.csv"]),
+        ("X.csv.gz", gz(klines()[:99]) + gz(klines()[99:]), ["X.csv"]),
+        ("X.parquet", parquet(), ["X.parquet"]),
+        ("X.feather", feather(), ["X.feather"]),
+        ("x.zip", nested(1), [f"inner.zip/{MEMBER}"]),
+        ("x.zip", zip_bytes({"d/a.csv.gz": gz(klines())}), ["d/a.csv.gz/a.csv"]),
+        ("x.tar.gz", tgz({"a.zip": good_zip(), "b.csv": klines(9)}), [f"a.zip/{MEMBER}", "b.csv"]),
+    ],
+)
+def test_every_kind_is_taken(name: str, content: bytes, members: list[str], tmp_path: Path):
+    staged = archives.stage(write(tmp_path / name, content), tmp_path / "staging", SMALL)
+    assert [each.name for each in staged.members] == members
+    first = staged.path(staged.members[0]).read_bytes()
+    assert first == (klines() if "csv" in members[0] else content)
+    assert len(files_below(staged.folder)) == len(members) + 1
 
 
 def test_members_lie_under_their_digest_and_names_are_metadata(tmp_path: Path):
@@ -147,21 +189,22 @@ def test_rotten_member_is_not_read(tmp_path: Path):
         staged.path(staged.members[0])
 
 
-@pytest.mark.parametrize("stage_of_death", ["_write_manifest", "_inflate"])
+@pytest.mark.parametrize(
+    ("place", "function", "survived"),
+    [(archives, "_write_manifest", 0), (unpacking, "_refuse_nested", 1)],
+)
 def test_dying_midway_leaves_nothing(
-    stage_of_death: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: object, function: str, survived: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     path = write(tmp_path / "x.zip", zip_bytes({"a.csv": klines(), "b.csv": klines(7)}))
-    real = getattr(archives, stage_of_death)
     calls = []
 
-    def die(*arguments: object) -> object:
+    def die(*arguments: object) -> None:
         calls.append(arguments)
-        if stage_of_death == "_inflate" and len(calls) == 1:
-            return real(*arguments)
-        raise KeyboardInterrupt
+        if len(calls) > survived:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(archives, stage_of_death, die)
+    monkeypatch.setattr(place, function, die)
     with pytest.raises(KeyboardInterrupt):
         archives.stage(path, tmp_path / "staging")
     assert list((tmp_path / "staging").iterdir()) == []
@@ -197,7 +240,11 @@ def test_manifest_holds_names_sizes_and_delivery_time(tmp_path: Path):
     ]
 
 
-BASES = [good_zip(), zip_bytes({"a/b.csv": klines(40), "c.txt": b"note"}, zipfile.ZIP_STORED)]
+BASES = [
+    tgz({"a.csv": klines(), "b/c.csv": klines(9)}),
+    good_zip(),
+    zip_bytes({"a/b.csv": klines(40), "c.txt": b"note"}, zipfile.ZIP_STORED),
+]
 
 
 @settings(max_examples=150)
@@ -216,7 +263,8 @@ def test_no_damage_leaks_another_error(
     content = bytearray(base)
     for at, value in edits:
         content[at % len(content)] = value
-    path = write(folder / "x.zip", bytes(content[:-cut] if cut else content))
+    name = "x.zip" if base.startswith(b"PK") else "x.tar.gz"
+    path = write(folder / name, bytes(content[:-cut] if cut else content))
     try:
         staged = archives.stage(path, folder / "staging", SMALL)
     except ArchiveError:

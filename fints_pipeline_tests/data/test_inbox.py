@@ -21,17 +21,29 @@ def test_scan_lists_archives_with_what_tells_them_apart(tmp_path: Path):
     archive = found.deliveries[1]
     assert archive.size == len(good_zip())
     assert archive.mtime_ns == (tmp_path / "binance" / "b.zip").stat().st_mtime_ns
-    assert archive.sidecar is not None
-    assert found.deliveries[0].sidecar is None
+    assert len(archive.sidecars) == 1
+    assert found.deliveries[0].sidecars == ()
     assert (found.refused, found.unfinished, found.ignored) == ([], [], [])
 
 
 def test_what_is_no_archive_is_told_and_what_is_hidden_is_not(tmp_path: Path):
-    for name in ("readme.md", "x.tar.gz", "alone.zip.CHECKSUM", ".DS_Store", ".git/x.zip"):
+    for name in ("readme.md", "x.7z", "alone.zip.CHECKSUM", ".DS_Store", ".git/x.zip"):
         write(tmp_path / name, b"x")
     found = scan(tmp_path)
-    assert found.ignored == ["alone.zip.CHECKSUM", "readme.md", "x.tar.gz"]
+    assert found.ignored == ["alone.zip.CHECKSUM", "readme.md", "x.7z"]
     assert found.deliveries == []
+
+
+def test_every_kind_of_archive_and_checksum_file_is_seen(tmp_path: Path):
+    names = ["a.zip", "b.tar.gz", "c.TGZ", "d.csv.gz", "e.csv", "f.parquet", "g.feather"]
+    for name in names:
+        write(tmp_path / name, b"x")
+    for name in ("a.zip.sha256", "b.tar.gz.md5", "SHA256SUMS"):
+        write(tmp_path / name, b"x")
+    found = scan(tmp_path)
+    assert [each.relative for each in found.deliveries] == names
+    assert [len(each.sidecars) for each in found.deliveries] == [2, 2, 1, 1, 1, 1, 1]
+    assert found.ignored == []
 
 
 @pytest.mark.parametrize("suffix", [".tmp", ".part", ".crdownload", ".PARTIAL"])
