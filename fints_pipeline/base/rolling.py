@@ -6,6 +6,10 @@ look-back would differ from the whole history in the last digits. For the same r
 and sines are taken one by one here: numpy's vector loops may round a value differently from its
 neighbour's place in the array.
 
+Sums walk the window in the outer loop and a block of rows in the inner one: each row still adds its
+values from the oldest on, and the processor adds several rows at once. The cost is O(T × window);
+extremes, which do not depend on order, cost O(T × log window).
+
 Arrays are contiguous float64 of shape (T,). A NaN inside a window makes that window NaN; the first
 `window` − 1 rows have no window and are NaN.
 """
@@ -19,6 +23,9 @@ import numpy.typing as npt
 from numba import njit
 
 FloatArray = npt.NDArray[np.float64]
+
+BLOCK = 512
+"""Rows that are summed side by side: few enough for their sums to stay in the nearest cache."""
 
 
 def previous(values: FloatArray) -> FloatArray:
@@ -68,11 +75,13 @@ def cos_sin(turns: FloatArray) -> tuple[FloatArray, FloatArray]:
 def rolling_sum(values: FloatArray, window: int) -> FloatArray:
     """Return the sum of the last `window` values."""
     out = np.full(values.size, np.nan)
-    for t in range(window - 1, values.size):
-        total = 0.0
-        for i in range(t - window + 1, t + 1):
-            total += values[i]
-        out[t] = total
+    for start in range(window - 1, values.size, BLOCK):
+        total = out[start : start + BLOCK]
+        total[:] = 0.0
+        for back in range(window - 1, -1, -1):
+            past = values[start - back : start - back + total.size]
+            for i in range(total.size):
+                total[i] += past[i]
     return out
 
 
@@ -83,39 +92,56 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
 
 
 @njit(cache=True)
+def _rolling_squares(values: FloatArray, mean: FloatArray, window: int) -> FloatArray:
+    """Return the sum of squared distances of the last `window` values from the row's mean.
+
+    Exactly 0 where all values of a window are equal, whatever the mean's rounding.
+    """
+    out = np.full(values.size, np.nan)
+    for start in range(window - 1, values.size, BLOCK):
+        total = out[start : start + BLOCK]
+        centre = mean[start : start + BLOCK]
+        total[:] = 0.0
+        for back in range(window - 1, -1, -1):
+            past = values[start - back : start - back + total.size]
+            for i in range(total.size):
+                distance = past[i] - centre[i]
+                total[i] += distance * distance
+    alike = 0
+    for t in range(values.size):
+        alike = alike + 1 if t > 0 and values[t] == values[t - 1] else 1
+        if alike >= window and not math.isnan(values[t]):
+            out[t] = 0.0
+    return out
+
+
 def rolling_std(values: FloatArray, window: int) -> FloatArray:
     """Return the sample standard deviation (divisor `window` − 1) of the last `window` values.
 
-    Exactly 0 where all values of a window are equal, whatever the mean's rounding. `window` ≥ 2.
+    Exactly 0 where all values of a window are equal. `window` ≥ 2.
     """
-    out = np.full(values.size, np.nan)
-    for t in range(window - 1, values.size):
-        first = t - window + 1
-        total = 0.0
-        constant = True
-        for i in range(first, t + 1):
-            total += values[i]
-            constant = constant and values[i] == values[first]
-        mean = total / window
-        squares = 0.0
-        for i in range(first, t + 1):
-            squares += (values[i] - mean) * (values[i] - mean)
-        out[t] = 0.0 if constant else math.sqrt(squares / (window - 1))
-    return out
+    squares: FloatArray = _rolling_squares(values, rolling_mean(values, window), window)
+    return np.sqrt(squares / (window - 1))
 
 
 @njit(cache=True)
 def rolling_max(values: FloatArray, window: int) -> FloatArray:
-    """Return the largest of the last `window` values."""
-    out = np.full(values.size, np.nan)
-    for t in range(window - 1, values.size):
-        best = values[t - window + 1]
-        for i in range(t - window + 2, t + 1):
+    """Return the largest of the last `window` values.
+
+    The maximum over a window is the larger of those over its two ends, each as long as the largest
+    power of two that fits; and so on down to single values.
+    """
+    best = values.copy()
+    length = 1
+    while length < window:
+        step = min(length, window - length)
+        for t in range(values.size - 1, step - 1, -1):
+            earlier, later = best[t - step], best[t]
             # The negated comparison lets a NaN in, and the second test keeps it.
-            if not values[i] <= best and not math.isnan(best):
-                best = values[i]
-        out[t] = best
-    return out
+            best[t] = later if not later <= earlier and not math.isnan(earlier) else earlier
+        length += step
+    best[: window - 1] = np.nan
+    return best
 
 
 def rolling_min(values: FloatArray, window: int) -> FloatArray:
@@ -129,6 +155,7 @@ def rolling_zscore(values: FloatArray, window: int) -> FloatArray:
 
     The window ends at the value itself; 0 where the window is constant. `window` ≥ 2.
     """
-    spread: FloatArray = rolling_std(values, window)
-    zscore: FloatArray = ratio(values - rolling_mean(values, window), spread, 0.0)
+    mean = rolling_mean(values, window)
+    spread = np.sqrt(_rolling_squares(values, mean, window) / (window - 1))
+    zscore: FloatArray = ratio(values - mean, spread, 0.0)
     return zscore

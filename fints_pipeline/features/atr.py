@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, ratio, rolling_mean
-from fints_pipeline.features._prices import adjusted, true_range
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -36,9 +35,9 @@ class Atr(Feature):
         """The average true range."""
         return (f"atr_{self.window}" + ("_relative" if self.relative else ""),)
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the average true range."""
-        atr = rolling_mean(true_range(bars), self.window)
+        atr = rolling_mean(bars.true_range, self.window)
         if self.relative:
-            atr = ratio(atr, adjusted(bars, "close"), 0.0)
+            atr = ratio(atr, bars.close, 0.0)
         return {self.columns[0]: atr}

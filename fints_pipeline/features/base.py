@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-import pandas as pd
-
 from fints_pipeline.base.components import Component
 from fints_pipeline.base.rolling import FloatArray
+from fints_pipeline.features.bars import Bars
 
 
 class Feature(Component):
@@ -21,12 +20,26 @@ class Feature(Component):
 
     Filled bars are bars like any other to every window: one price, no range, no return; `is_filled`
     stands beside the columns for whoever wants to leave those rows out.
+
+    Memory is declared in two numbers. Row t uses the bars from `lookback` bars before bar t on or,
+    with `lookback_sessions` above 0, from `lookback` bars before the first bar of the session that
+    lies `lookback_sessions` − 1 sessions before bar t's own. Sessions without a bar do not count.
     """
 
     @property
     @abstractmethod
     def lookback(self) -> int:
-        """How many bars before row t it takes to compute row t."""
+        """How many bars before row t, or before its earliest session, it takes to compute row t."""
+
+    @property
+    def lookback_sessions(self) -> int:
+        """How many sessions it takes as a whole, the own one among them; 0 if bars alone count."""
+        return 0
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the exogenous frames that it reads."""
+        return ()
 
     @property
     @abstractmethod
@@ -34,11 +47,11 @@ class Feature(Component):
         """Names of the columns, in order."""
 
     @abstractmethod
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the columns.
 
         Args:
-            bars: BarsSchema of one instrument, ascending `open_time`; not changed.
+            bars: one instrument's bars; not changed.
 
         Returns:
             for each of `columns` a float64 array of shape (T,), one value a bar.

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from fints_pipeline.base.rolling import FloatArray, ratio
-from fints_pipeline.features._prices import adjusted
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -33,9 +32,9 @@ class BodyWick(Feature):
         """The three shares."""
         return ("body_share", "upper_wick_share", "lower_wick_share")
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the three shares."""
-        open_, high, low, close = (adjusted(bars, p) for p in ("open", "high", "low", "close"))
+        open_, high, low, close = bars.open, bars.high, bars.low, bars.close
         size = high - low
         return {
             "body_share": ratio(close - open_, size, 0.0),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, ratio, rolling_max, rolling_min
-from fints_pipeline.features._prices import adjusted
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -39,9 +38,9 @@ class CloseLocation(Feature):
         """Location in the bar, then in each channel."""
         return ("close_location", *(f"close_location_{window}" for window in self.windows))
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the locations."""
-        high, low, close = (adjusted(bars, p) for p in ("high", "low", "close"))
+        high, low, close = bars.high, bars.low, bars.close
         columns = {"close_location": ratio(close - low, high - low, 0.5)}
         for window in self.windows:
             bottom = rolling_min(low, window)

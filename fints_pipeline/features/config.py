@@ -39,8 +39,22 @@ class FeaturesConfig(Config):
 
     @property
     def lookback(self) -> int:
-        """How many bars before row t it takes to compute row t of every column."""
+        """The largest `Feature.lookback`."""
         return max((feature.lookback for feature in self.features), default=0)
+
+    @property
+    def lookback_sessions(self) -> int:
+        """The largest `Feature.lookback_sessions`.
+
+        Together with `lookback` it covers every feature: what is counted from the start of a
+        session reaches at least as far back as what is counted from a bar of that session.
+        """
+        return max((feature.lookback_sessions for feature in self.features), default=0)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the exogenous frames that the features read, sorted."""
+        return tuple(sorted({name for feature in self.features for name in feature.sources}))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from fints_pipeline.base.rolling import FloatArray, cos_sin
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 DAYS_A_WEEK = 7
+THURSDAY = 3
 
 
 class DayOfWeek(Feature):
@@ -32,8 +33,10 @@ class DayOfWeek(Feature):
         """Sine and cosine."""
         return ("day_of_week_sin", "day_of_week_cos")
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the Fourier pair."""
-        day = bars["session"].dt.dayofweek.to_numpy(dtype=np.float64)
-        cosine, sine = cos_sin(day / DAYS_A_WEEK)
-        return {"day_of_week_sin": sine, "day_of_week_cos": cosine}
+        days = bars.session.astype("datetime64[D]").view(np.int64)
+        # Day 0 of the count was a Thursday.
+        day = (days + THURSDAY) % DAYS_A_WEEK
+        cosine, sine = cos_sin(np.arange(DAYS_A_WEEK) / DAYS_A_WEEK)
+        return {"day_of_week_sin": sine[day], "day_of_week_cos": cosine[day]}

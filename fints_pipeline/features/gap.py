@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, log_ratio, previous, ratio, rolling_mean
-from fints_pipeline.features._prices import adjusted, true_range
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -37,13 +36,12 @@ class Gap(Feature):
         """The gap as a log return, the gap in average true ranges."""
         return ("gap", f"gap_atr_{self.window}")
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the gap in its two units."""
-        open_ = adjusted(bars, "open")
-        before = previous(adjusted(bars, "close"))
-        atr_before = previous(rolling_mean(true_range(bars), self.window))
+        before = bars.previous_close
+        atr_before = previous(rolling_mean(bars.true_range, self.window))
         as_log, in_atr = self.columns
         return {
-            as_log: log_ratio(open_, before),
-            in_atr: ratio(open_ - before, atr_before, 0.0),
+            as_log: log_ratio(bars.open, before),
+            in_atr: ratio(bars.open - before, atr_before, 0.0),
         }

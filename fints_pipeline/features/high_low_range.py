@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from fints_pipeline.base.rolling import FloatArray, log_ratio
-from fints_pipeline.features._prices import adjusted
+from fints_pipeline.base.rolling import FloatArray
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -26,6 +24,6 @@ class HighLowRange(Feature):
         """The range."""
         return ("high_low_range",)
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the range."""
-        return {"high_low_range": log_ratio(adjusted(bars, "high"), adjusted(bars, "low"))}
+        return {"high_low_range": bars.log_range}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
-from fints_pipeline.base.rolling import FloatArray, log_ratio, previous
-from fints_pipeline.features._prices import adjusted, close_to_close
+from fints_pipeline.base.rolling import FloatArray, log_ratio
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -36,20 +35,15 @@ class LogReturn(Feature):
         """The return and its two parts."""
         return ("log_return", "overnight_return", "intraday_return")
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the return and its two parts."""
-        open_, close = adjusted(bars, "open"), adjusted(bars, "close")
-        before = previous(close)
-        total = close_to_close(bars)
-        session = bars["session"].to_numpy()
-        first = np.zeros(session.size, dtype=np.bool_)
-        first[1:] = session[1:] != session[:-1]
-        overnight = np.where(first, log_ratio(open_, before), 0.0)
-        intraday = np.where(first, log_ratio(close, open_), total)
         # Whether row 0 begins a session only the row before it could tell.
+        overnight = np.zeros(len(bars))
         overnight[:1] = np.nan
+        first = np.flatnonzero(bars.begins_session)
+        overnight[first] = log_ratio(bars.open[first], bars.previous_close[first])
         return {
-            "log_return": total,
+            "log_return": bars.log_return,
             "overnight_return": overnight,
-            "intraday_return": intraday,
+            "intraday_return": bars.intraday_return,
         }

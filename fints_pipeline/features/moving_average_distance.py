@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, log_ratio, rolling_mean
-from fints_pipeline.features._prices import adjusted
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -31,7 +30,7 @@ class MovingAverageDistance(Feature):
         """The distance."""
         return (f"moving_average_distance_{self.window}",)
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the distance."""
-        close = adjusted(bars, "close")
-        return {self.columns[0]: log_ratio(close, rolling_mean(close, self.window))}
+        average = rolling_mean(bars.close, self.window)
+        return {self.columns[0]: log_ratio(bars.close, average)}

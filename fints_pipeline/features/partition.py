@@ -6,8 +6,10 @@ from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
 from fints_pipeline.base.lake.history import read_surroundings
+from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.features.config import FeaturesConfig
 from fints_pipeline.features.stage import run
+from fints_pipeline.schemas.exogenous import exogenous_key
 from fints_pipeline.schemas.features import features_contract
 
 CODE_VERSION = "1"
@@ -17,11 +19,23 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
     """Compute and write ``features/freq/instrument/month``.
 
     Raises:
-        KeyNotFoundError: the month's bars are not in the lake.
+        KeyNotFoundError: the month's bars, or an exogenous series, are not in the lake.
     """
-    read = read_surroundings(lake, "bars", freq, instrument, month, before=config.lookback)
-    frame = run(config, to_pandas(read.rows)).iloc[read.start : read.stop]
+    read = read_surroundings(
+        lake,
+        "bars",
+        freq,
+        instrument,
+        month,
+        before=config.lookback,
+        # The month's first session is one of the lookback's.
+        before_sessions=max(0, config.lookback_sessions - 1),
+    )
+    sources = [exogenous_key(source) for source in config.sources]
+    frames = {key["instrument"]: to_pandas(lake.read(key)) for key in sources}
+    frame = run(config, to_pandas(read.rows), frames).iloc[read.start : read.stop]
     contract = features_contract(config.columns)
-    lineage = Lineage(CODE_VERSION, fingerprint(config), read.inputs)
+    inputs = {**read.inputs, **digests(lake, sources)}
+    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
     key = series_key("features", freq, instrument, month)
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, rolling_sum
-from fints_pipeline.features._prices import close_to_close
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -33,7 +32,6 @@ class RealisedVolatility(Feature):
         """The volatility."""
         return (f"realised_volatility_{self.window}",)
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the volatility."""
-        returns = close_to_close(bars)
-        return {self.columns[0]: np.sqrt(rolling_sum(returns * returns, self.window))}
+        return {self.columns[0]: np.sqrt(rolling_sum(bars.squared_return, self.window))}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, cos_sin
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -39,11 +39,9 @@ class TimeOfDay(Feature):
         orders = range(1, self.harmonics + 1)
         return tuple(f"time_of_day_{f}_{k}" for k in orders for f in ("sin", "cos"))
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the Fourier pairs."""
-        passed = (bars["open_time"] - bars["session_open"]).dt.total_seconds()
-        length = (bars["session_close"] - bars["session_open"]).dt.total_seconds()
-        phase = passed.to_numpy() / length.to_numpy()
+        phase = bars.session_phase
         columns: dict[str, FloatArray] = {}
         for k in range(1, self.harmonics + 1):
             cosine, sine = cos_sin(k * phase)

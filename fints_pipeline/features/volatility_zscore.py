@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, rolling_sum, rolling_zscore
-from fints_pipeline.features._prices import close_to_close
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -36,8 +35,7 @@ class VolatilityZscore(Feature):
         """The score."""
         return (f"volatility_zscore_{self.window}_{self.baseline}",)
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the score."""
-        returns = close_to_close(bars)
-        volatility = np.sqrt(rolling_sum(returns * returns, self.window))
+        volatility = np.sqrt(rolling_sum(bars.squared_return, self.window))
         return {self.columns[0]: rolling_zscore(volatility, self.baseline)}

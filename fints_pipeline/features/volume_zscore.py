@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
 from pydantic import Field
 
 from fints_pipeline.base.rolling import FloatArray, rolling_zscore
-from fints_pipeline.features._prices import adjusted_volume
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
 
@@ -33,6 +32,6 @@ class VolumeZscore(Feature):
         """The score."""
         return (f"volume_zscore_{self.window}",)
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the score."""
-        return {self.columns[0]: rolling_zscore(adjusted_volume(bars), self.window)}
+        return {self.columns[0]: rolling_zscore(bars.volume, self.window)}

@@ -57,19 +57,58 @@ def check_future_shock(
 
 
 def check_partition(
-    compute: Compute, bars: pd.DataFrame, cuts: Sequence[int], lookback: int, ahead: int = 0
+    compute: Compute,
+    bars: pd.DataFrame,
+    cuts: Sequence[int],
+    lookback: int,
+    ahead: int = 0,
+    lookback_sessions: int = 0,
 ) -> None:
-    """Law 3: parts computed with `lookback` bars before and `ahead` bars behind equal the whole."""
+    """Law 3: parts computed with the declared bars before and `ahead` bars behind equal the whole.
+
+    Before are `lookback` bars or, where sessions count, that many bars before the earliest of
+    `lookback_sessions` sessions, the part's first among them.
+    """
     edges = sorted({0, *cuts, len(bars)})
     whole = _as_frame(compute(bars))
     for first, last in pairwise(edges):
-        start = max(0, first - lookback)
+        start = max(0, _earliest(bars, first, lookback_sessions) - lookback)
         part = _as_frame(compute(bars.iloc[start : min(len(bars), last + ahead)]))
         assert_same_rows(
             part[first - start : last - start].reset_index(drop=True),
             whole[first:last].reset_index(drop=True),
             f"partition [{first}, {last}) with lookback {lookback}",
         )
+
+
+def _earliest(bars: pd.DataFrame, row: int, sessions: int) -> int:
+    """Return the first row of the session that lies `sessions` − 1 before that of `row`."""
+    if not sessions or row == len(bars):
+        return row
+    days = bars["session"].tolist()
+    before = sorted(set(days[: row + 1]))[-sessions:]
+    return days.index(before[0])
+
+
+def check_streaming(
+    live: Any,
+    compute: Compute,
+    bars: pd.DataFrame,
+    cuts: Sequence[int],
+    restore: Callable[[Any], Any],
+) -> None:
+    """One bar at a time equals the batch; so does a stream saved and restored at each cut.
+
+    `restore` makes a stream of a state.
+    """
+    rows = []
+    for t, bar in enumerate(bars.to_dict("records")):
+        if t in cuts:
+            live = restore(live.state)
+        rows.append(live.update(bar))
+    whole = _as_frame(compute(bars))
+    got = pd.DataFrame(rows, columns=list(rows[0]), dtype=np.float64)
+    assert_same_rows(got, whole[list(rows[0])].reset_index(drop=True), "one bar at a time")
 
 
 def check_inputs_unchanged(compute: Compute, bars: pd.DataFrame) -> None:

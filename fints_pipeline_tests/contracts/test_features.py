@@ -6,17 +6,20 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fints_pipeline import features
 from fints_pipeline.base.components import available, load_component
+from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.rolling import FloatArray
-from fints_pipeline.features import Feature, FeaturesConfig
+from fints_pipeline.features import Feature, FeaturesConfig, FeatureStream
+from fints_pipeline.features.bars import Bars
 from fints_pipeline_tests.contracts import laws
 from fints_pipeline_tests.contracts.parameters import components
-from fints_pipeline_tests.strategies import bars_frames
+from fints_pipeline_tests.strategies import FIRST_SESSION, bars_frames, random_bars
 
 PACKAGE = "fints_pipeline.features"
 NAMES = available(PACKAGE, Feature)
@@ -32,17 +35,28 @@ def kind_of(name: str) -> type[Feature]:
 
 def of(feature: Feature) -> laws.Compute:
     config = FeaturesConfig(features=(feature,))
-    return lambda bars: features.run(config, bars)
+    frames = {source: readings() for source in feature.sources}
+    return lambda bars: features.run(config, bars, frames)
+
+
+def readings() -> pd.DataFrame:
+    """An exogenous frame: readings at odd times around the drawn bars, of which some are null."""
+    rng = np.random.default_rng(7)
+    times = FIRST_SESSION + np.cumsum(rng.integers(1, 4 * 3600, 400)).astype("timedelta64[s]")
+    value = np.where(rng.random(400) < 0.1, np.nan, rng.normal(size=400))
+    known_at = pd.DatetimeIndex(times.astype("datetime64[us]"), tz="UTC")
+    return pd.DataFrame({"known_at": known_at, "value": value})
 
 
 def drawn(data: st.DataObject, name: str) -> tuple[Feature, pd.DataFrame]:
     feature = data.draw(components(kind_of(name)))
     assert isinstance(feature, Feature)
-    return feature, data.draw(bars_frames(max_size=feature.lookback + BEYOND))
+    rows = feature.lookback + BEYOND * (1 + feature.lookback_sessions)
+    return feature, data.draw(bars_frames(max_size=min(rows, 300)))
 
 
 def test_every_family_is_found() -> None:
-    assert len(NAMES) >= 12
+    assert len(NAMES) >= 27
 
 
 @every_feature
@@ -68,7 +82,26 @@ def test_future_shock(name: str, data: st.DataObject) -> None:
 def test_partitions_equal_the_whole(name: str, data: st.DataObject) -> None:
     feature, bars = drawn(data, name)
     cuts = data.draw(st.lists(st.integers(0, len(bars)), max_size=3))
-    laws.check_partition(of(feature), bars, cuts, feature.lookback)
+    sessions = feature.lookback_sessions
+    laws.check_partition(of(feature), bars, cuts, feature.lookback, lookback_sessions=sessions)
+
+
+@every_feature
+@settings(max_examples=6)
+@given(data=st.data())
+def test_one_bar_at_a_time_equals_the_batch(name: str, data: st.DataObject) -> None:
+    feature, bars = drawn(data, name)
+    config = FeaturesConfig(features=(feature,))
+    if feature.sources:
+        with pytest.raises(ConfigError, match="streamed"):
+            FeatureStream(config)
+        return
+    cuts = data.draw(st.lists(st.integers(1, len(bars)), max_size=2))
+
+    def restore(state: pa.Table) -> FeatureStream:
+        return FeatureStream.restore(config, state)
+
+    laws.check_streaming(FeatureStream(config), of(feature), bars, cuts, restore)
 
 
 @every_feature
@@ -77,7 +110,9 @@ def test_partitions_equal_the_whole(name: str, data: st.DataObject) -> None:
 def test_inputs_stay_and_columns_are_as_declared(name: str, data: st.DataObject) -> None:
     feature, bars = drawn(data, name)
     laws.check_inputs_unchanged(of(feature), bars)
-    computed = feature.compute(bars)
+    arrays = arrays_of(feature, bars)
+    computed = feature.compute(arrays)
+    assert_derived_arrays_are_untouched(arrays, Bars(bars))
     assert tuple(computed) == feature.columns
     for column in computed.values():
         assert column.dtype == np.float64
@@ -89,13 +124,21 @@ def test_inputs_stay_and_columns_are_as_declared(name: str, data: st.DataObject)
 @settings(max_examples=10)
 @given(data=st.data())
 def test_warm_up_ends_with_the_lookback(name: str, data: st.DataObject) -> None:
-    """With volume in every bar and a clock that is known, only warm-up rows are NaN."""
+    """With volume in every bar and a clock that is known, only warm-up rows are NaN.
+
+    Where sessions count, each has to have every slot.
+    """
     feature = data.draw(components(kind_of(name)))
     assert isinstance(feature, Feature)
-    bars = data.draw(bars_frames(min_size=feature.lookback + 1, max_size=feature.lookback + BEYOND))
+    if feature.sources:
+        return
+    warm_up = feature.lookback + 24 * feature.lookback_sessions
+    bars = data.draw(bars_frames(min_size=warm_up + 1, max_size=warm_up + BEYOND))
+    if feature.lookback_sessions:
+        bars = random_bars(len(bars), 3, continuous=True, minutes=60, missing=0.0)
     bars = bars.assign(volume=1.0)
-    for column in feature.compute(bars).values():
-        assert not np.isnan(column[feature.lookback :]).any()
+    for column in feature.compute(Bars(bars)).values():
+        assert not np.isnan(column[warm_up:]).any()
 
 
 @every_feature
@@ -116,6 +159,17 @@ def test_the_docstring_says_what_one_needs(name: str) -> None:
     assert re.search(r"[=:(]", doc)
 
 
+def arrays_of(feature: Feature, bars: pd.DataFrame) -> Bars:
+    return Bars(bars, {source: readings() for source in feature.sources})
+
+
+def assert_derived_arrays_are_untouched(used: Bars, fresh: Bars) -> None:
+    """No feature wrote into an array that others read after it."""
+    for name, value in vars(used).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(value, getattr(fresh, name), err_msg=name)
+
+
 # The laws themselves: each must catch a feature that breaks it.
 
 
@@ -134,37 +188,37 @@ class Planted(Feature):
 class Peek(Planted):
     """Looks one bar ahead."""
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
-        return {"planted": bars["close"].shift(-1).to_numpy()}
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
+        return {"planted": np.append(bars.close[1:], np.nan)[: len(bars)]}
 
 
 class WholeMean(Planted):
     """Knows the mean of the whole frame."""
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
-        return {"planted": (bars["close"] - bars["close"].mean()).to_numpy()}
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
+        return {"planted": bars.close - bars.close.mean()}
 
 
 class RunningSum(Planted):
     """Causal, but what it returns depends on where the frame begins."""
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
-        return {"planted": bars["close"].rolling(3).mean().to_numpy()}
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
+        return {"planted": pd.Series(bars.close).rolling(3).mean().to_numpy()}
 
 
 class ShortLookback(Planted):
     """Uses three bars before row t, and declares two."""
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
-        return {"planted": bars["close"].shift(3).to_numpy()}
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
+        return {"planted": pd.Series(bars.close).shift(3).to_numpy()}
 
 
 class Scribbler(Planted):
-    """Writes into its input."""
+    """Writes into an array that others read after it."""
 
-    def compute(self, bars: pd.DataFrame) -> dict[str, FloatArray]:
-        bars.loc[bars.index[0], "close"] = 0.0
-        return {"planted": bars["close"].to_numpy()}
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
+        bars.close[0] = 0.0
+        return {"planted": bars.close}
 
 
 BARS = laws.random_bars(60, 5, tick=0.1)
@@ -187,9 +241,11 @@ def test_dependence_on_the_start_is_caught(feature: Feature) -> None:
 
 
 def test_a_changed_input_is_caught() -> None:
+    arrays = Bars(BARS)
+    Scribbler().compute(arrays)
     with pytest.raises(AssertionError):
-        laws.check_inputs_unchanged(of(Scribbler()), BARS.copy())
+        assert_derived_arrays_are_untouched(arrays, Bars(BARS))
 
 
 def test_modules_without_a_feature_are_not_named() -> None:
-    assert not {"base", "config", "stage", "partition"} & set(NAMES)
+    assert not {"base", "bars", "config", "stage", "stream", "partition"} & set(NAMES)

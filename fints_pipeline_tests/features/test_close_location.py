@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.close_location import CloseLocation
 from fints_pipeline_tests.hand import hand_bars
 from fints_pipeline_tests.strategies import random_bars
@@ -11,7 +12,7 @@ from fints_pipeline_tests.strategies import random_bars
 
 def test_by_hand() -> None:
     bars = hand_bars([(5, 8, 4, 7), (7, 7, 7, 7), (7, 9, 6, 6)])
-    got = CloseLocation(windows=(2, 3)).compute(bars)
+    got = CloseLocation(windows=(2, 3)).compute(Bars(bars))
     np.testing.assert_allclose(got["close_location"], [0.75, 0.5, 0])
     np.testing.assert_allclose(got["close_location_2"], [np.nan, 0.75, 0])
     np.testing.assert_allclose(got["close_location_3"], [np.nan, np.nan, 0.4])
@@ -22,7 +23,7 @@ def test_channel_equals_its_pandas_twin() -> None:
     price = bars[["high", "low", "close"]].mul(bars["split_factor"], axis=0)
     low = price["low"].rolling(20).min()
     expected = (price["close"] - low) / (price["high"].rolling(20).max() - low)
-    got = CloseLocation().compute(bars)["close_location_20"]
+    got = CloseLocation().compute(Bars(bars))["close_location_20"]
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 

@@ -38,21 +38,26 @@ def read_surroundings(
     month: str,
     *,
     before: int = 0,
+    before_sessions: int = 0,
     after: int = 0,
 ) -> Surroundings:
-    """Read a month, at least ``before`` rows of what precedes it and ``after`` rows that follow.
+    """Read a month, enough of what precedes it and at least ``after`` rows that follow.
 
-    Whole months are read, as many as it takes; fewer rows come back where the lake holds no more.
+    What precedes it is at least ``before_sessions`` whole sessions and ``before`` rows more. Whole
+    months are read, as many as it takes; fewer rows come back where the lake holds no more.
     """
     own = lake.read(series_key(table, freq, instrument, month))
     known = lake.months(table, freq, instrument)
-    earlier = _collect(lake, table, freq, instrument, known[: known.index(month)][::-1], before)
-    later = _collect(lake, table, freq, instrument, known[known.index(month) + 1 :], after)
+    place = known.index(month)
+    earlier = _collect(
+        lake, table, freq, instrument, known[:place][::-1], before, sessions=before_sessions
+    )
+    later = _collect(lake, table, freq, instrument, known[place + 1 :], after)
     first = min([*earlier.tables, month])
     last = max([*later.tables, month])
-    if before and earlier.short:
+    if earlier.short:
         first = previous_month(first)
-    if after and later.short:
+    if later.short:
         last = next_month(last)
     keys = [series_key(table, freq, instrument, name) for name in months_between(first, last)]
     tables = {**earlier.tables, month: own, **later.tables}
@@ -72,16 +77,36 @@ class _Collected:
 
 
 def _collect(
-    lake: Lake, table: str, freq: str, instrument: str, months: list[str], wanted: int
+    lake: Lake,
+    table: str,
+    freq: str,
+    instrument: str,
+    months: list[str],
+    rows: int,
+    *,
+    sessions: int = 0,
 ) -> _Collected:
+    """Read months, nearest first, until they hold ``sessions`` sessions and ``rows`` rows more."""
     tables: dict[str, pa.Table] = {}
-    have = 0
+    sizes: list[int] = []
+    spare = 0
     for month in months:
-        if have >= wanted:
+        if len(sizes) >= sessions and spare >= rows:
             break
         tables[month] = lake.read(series_key(table, freq, instrument, month))
-        have += tables[month].num_rows
-    return _Collected(tables, short=have < wanted)
+        if sessions:
+            sizes += _rows_a_session(tables[month])
+            spare = sum(sizes[sessions:])
+        else:
+            spare += tables[month].num_rows
+    return _Collected(tables, short=len(sizes) < sessions or spare < rows)
+
+
+def _rows_a_session(table: pa.Table) -> list[int]:
+    """Return how many rows each session has, latest session first."""
+    counted = table.group_by("session").aggregate([([], "count_all")]).sort_by("session")
+    sizes: list[int] = counted["count_all"].to_pylist()
+    return sizes[::-1]
 
 
 def previous_key(lake: Lake, key: TableKey) -> TableKey | None:

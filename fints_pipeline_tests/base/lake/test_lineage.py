@@ -65,3 +65,41 @@ def test_staleness_follows_inputs_code_and_config(lake: Lake) -> None:
 def test_previous_key(lake: Lake) -> None:
     assert previous_key(lake, key("bars", "2023-03")) == key("bars", "2023-02")
     assert previous_key(lake, key("bars", "2023-01")) is None
+
+
+SESSIONS = ArrowContract(
+    "sessions", pa.schema([pa.field("session", pa.int64()), pa.field("a", pa.int64())])
+)
+
+
+@pytest.mark.parametrize(
+    ("before_sessions", "before", "first"),
+    [(1, 0, 20), (1, 2, 20), (1, 3, 0), (2, 0, 20), (2, 1, 0), (3, 0, 0)],
+)
+def test_surroundings_in_sessions(
+    tmp_path: Path, before_sessions: int, before: int, first: int
+) -> None:
+    """Every month has a session of two rows and then one of one row."""
+    lake = Lake(tmp_path)
+    for i, month in enumerate(MONTHS):
+        table = pa.table({"session": [2 * i, 2 * i, 2 * i + 1], "a": [20 * i, 20 * i + 1, 20 * i]})
+        lake.write(key("bars", month), table, SESSIONS, Lineage("1", "c"))
+    read = read_surroundings(
+        lake, "bars", "5m", "x.Y", "2023-03", before=before, before_sessions=before_sessions
+    )
+    assert read.rows["a"].to_pylist()[0] == first
+    assert ABSENT not in read.inputs.values()
+
+
+def test_missing_sessions_are_recorded_as_absent(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for i, month in enumerate(MONTHS[:2]):
+        table = pa.table({"session": [i, i], "a": [0, 1]})
+        lake.write(key("bars", month), table, SESSIONS, Lineage("1", "c"))
+
+    def inputs(**before: int) -> dict[str, str]:
+        return dict(read_surroundings(lake, "bars", "5m", "x.Y", "2023-02", **before).inputs)
+
+    assert ABSENT not in inputs(before_sessions=1).values()
+    assert inputs(before_sessions=2)["bars/5m/x.Y/2022-12"] == ABSENT
+    assert inputs(before_sessions=1, before=1)["bars/5m/x.Y/2022-12"] == ABSENT

@@ -1,0 +1,173 @@
+"""One instrument's bars as the arrays that features read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.base.rolling import FloatArray, log_ratio, previous
+
+TimeArray = npt.NDArray[np.datetime64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+STAMP = np.dtype("datetime64[us]")
+COLUMNS: Mapping[str, np.dtype[Any]] = {
+    **dict.fromkeys(("open_time", "close_time", "session", "session_open", "session_close"), STAMP),
+    **dict.fromkeys(("open", "high", "low", "close", "volume", "split_factor"), np.dtype("f8")),
+    "is_filled": np.dtype(np.bool_),
+}
+"""Columns of BarsSchema that features may read, and the type in which they read them."""
+NO_TIME = np.iinfo(np.int64).min
+"""What `Bars.since_open` holds where the calendar knows no session."""
+
+
+class Bars:
+    """Bars in ascending `open_time`, T rows; every array has shape (T,).
+
+    Prices are split-adjusted: quote currency in units of the first bar. Volume is divided by the
+    split factor, NaN where the source has none. Times are naive UTC. What several families derive
+    is computed once, when first asked for; no feature may write into these arrays.
+
+    Args:
+        columns: the columns of `COLUMNS`, as a frame or as arrays.
+        exogenous: frames that are not bars, by name; see `exogenous.Exogenous`.
+    """
+
+    def __init__(
+        self,
+        columns: pd.DataFrame | Mapping[str, npt.NDArray[Any]],
+        exogenous: Mapping[str, pd.DataFrame] | None = None,
+    ) -> None:
+        self._columns = columns
+        self._exogenous = exogenous or {}
+
+    def __len__(self) -> int:
+        """Return T."""
+        return len(self._columns["open_time"])
+
+    def exogenous(self, source: str) -> pd.DataFrame:
+        """Return the frame of a source that is not bars.
+
+        Raises:
+            KeyNotFoundError: the caller has not passed it.
+        """
+        if source not in self._exogenous:
+            raise KeyNotFoundError(
+                f"no exogenous series {source!r}",
+                fix=nearest(source, self._exogenous) or "pass it as `exogenous={name: frame}`",
+            )
+        return self._exogenous[source]
+
+    @cached_property
+    def open(self) -> FloatArray:
+        """First price."""
+        return self._price("open")
+
+    @cached_property
+    def high(self) -> FloatArray:
+        """Highest price."""
+        return self._price("high")
+
+    @cached_property
+    def low(self) -> FloatArray:
+        """Lowest price."""
+        return self._price("low")
+
+    @cached_property
+    def close(self) -> FloatArray:
+        """Last price."""
+        return self._price("close")
+
+    @cached_property
+    def volume(self) -> FloatArray:
+        """Traded volume."""
+        return np.ascontiguousarray(self._raw("volume") / self._raw("split_factor"))
+
+    @cached_property
+    def previous_close(self) -> FloatArray:
+        """C_{t−1}, NaN at row 0."""
+        return previous(self.close)
+
+    @cached_property
+    def log_return(self) -> FloatArray:
+        """ln(C_t / C_{t−1}), NaN at row 0."""
+        returns: FloatArray = log_ratio(self.close, self.previous_close)
+        return returns
+
+    @cached_property
+    def intraday_return(self) -> FloatArray:
+        """`log_return`, but ln(C_t / O_t) where `begins_session`: no step between sessions."""
+        returns = self.log_return.copy()
+        first = np.flatnonzero(self.begins_session)
+        returns[first] = log_ratio(self.close[first], self.open[first])
+        return returns
+
+    @cached_property
+    def squared_return(self) -> FloatArray:
+        """Square of `log_return`."""
+        return self.log_return * self.log_return
+
+    @cached_property
+    def log_range(self) -> FloatArray:
+        """ln(H_t / L_t)."""
+        log_range: FloatArray = log_ratio(self.high, self.low)
+        return log_range
+
+    @cached_property
+    def true_range(self) -> FloatArray:
+        """max(H_t, C_{t−1}) − min(L_t, C_{t−1}), NaN at row 0.
+
+        Source: Wilder, New Concepts in Technical Trading Systems (1978).
+        """
+        before = self.previous_close
+        return np.maximum(self.high, before) - np.minimum(self.low, before)
+
+    @cached_property
+    def session(self) -> TimeArray:
+        """Exchange trading day, as its midnight."""
+        return self._raw("session")
+
+    @cached_property
+    def begins_session(self) -> BoolArray:
+        """Whether the bar before belongs to another session; False at row 0, which has none."""
+        begins = np.zeros(len(self), dtype=np.bool_)
+        begins[1:] = self.session[1:] != self.session[:-1]
+        return begins
+
+    @cached_property
+    def session_number(self) -> IntArray:
+        """Count of the sessions in the table before the bar's own, 0 in the first."""
+        return np.cumsum(self.begins_session, dtype=np.int64)
+
+    @cached_property
+    def since_open(self) -> IntArray:
+        """Microseconds from the session's scheduled open to the bar's; the smallest int64 for NaT.
+
+        Bars with the same value are in the same slot of their sessions.
+        """
+        return (self._raw("open_time") - self._raw("session_open")).view(np.int64)
+
+    @cached_property
+    def session_phase(self) -> FloatArray:
+        """Share of the session's scheduled length that has passed at the open; NaN for NaT."""
+        length = (self._raw("session_close") - self._raw("session_open")).view(np.int64)
+        known = (self.since_open != NO_TIME) & (length != NO_TIME)
+        return np.where(known, (self.since_open / 1e6) / (length / 1e6), np.nan)
+
+    @cached_property
+    def close_time(self) -> TimeArray:
+        """Time at which the row is known."""
+        return self._raw("close_time")
+
+    def _price(self, name: str) -> FloatArray:
+        return np.ascontiguousarray(self._raw(name) * self._raw("split_factor"))
+
+    def _raw(self, name: str) -> npt.NDArray[Any]:
+        return np.asarray(self._columns[name], dtype=COLUMNS[name])
