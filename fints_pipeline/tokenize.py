@@ -38,7 +38,7 @@ from fints_pipeline.tokenizers.bar_files import bar_files, read_bars
 from fints_pipeline.tokenizers.config import TokenizeConfig
 from fints_pipeline.tokenizers.run import tokenize_month
 from fints_pipeline.tokenizers.summary import Tokens, summary
-from fints_pipeline.tokenizers.vocabulary import Vocabulary
+from fints_pipeline.tokenizers.vocabulary import UNK, Vocabulary
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -158,6 +158,8 @@ def _write(
         frame = one.frame
         if vocabulary is not None:
             frame = frame.assign(flat_id=vocabulary.encode(one.codes))
+            unknown = float((frame["flat_id"] == UNK).mean())
+            print(f"{one.instrument}: {unknown:.1%} of bars are outside the vocabulary")
         table = pa.Table.from_pandas(frame, preserve_index=False)
         with replacing(output / f"{encode_part(one.instrument)}.parquet") as temporary:
             pq.write_table(table.replace_schema_metadata(metadata), temporary)

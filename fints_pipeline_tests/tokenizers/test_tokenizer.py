@@ -52,6 +52,19 @@ def test_sessions_may_be_integers_or_any_spelling_of_dates(session) -> None:
     assert streaming.state == tokenizer.state
 
 
+def test_a_null_flag_is_no_filled_bar() -> None:
+    bars = walk(60, 4)
+    bars["is_filled"] = [True, None, False, np.nan] * 15
+    flags = bars["is_filled"].map(lambda flag: flag is True)
+    expected = BrooksTokenizer(tick=1.0).encode(bars.assign(is_filled=flags))
+    for dtype in (object, "boolean"):
+        tokenizer = BrooksTokenizer(tick=1.0)
+        assert np.array_equal(tokenizer.encode(bars.astype({"is_filled": dtype})), expected)
+    streaming = BrooksTokenizer(tick=1.0)
+    rows = [streaming.update(bar) for bar in bars.to_dict("records")]
+    assert np.array_equal(np.array(rows), expected)
+
+
 def test_prices_are_split_adjusted() -> None:
     bars = random_bars(400, seed=5, splits=0.4)
     assert bars["split_factor"].nunique() > 1

@@ -134,7 +134,7 @@ class BrooksTokenizer:
         wrong = kernel.single(
             self._record, self._parameters, self._tick,
             o * factor, h * factor, low * factor, c * factor,
-            day, bool(bar.get("is_filled", False)), out,
+            day, _is_filled(bar.get("is_filled", False)), out,
         )  # fmt: skip
         if wrong >= 0:
             raise _inexact(f"session {bar['session']}", self._tick)
@@ -176,7 +176,14 @@ def _adjusted(
 def _filled(bars: pd.DataFrame) -> NDArray[np.bool_]:
     if "is_filled" not in bars.columns:
         return np.zeros(len(bars), dtype=np.bool_)
-    return np.ascontiguousarray(bars["is_filled"].fillna(False), dtype=np.bool_)
+    return bars["is_filled"].astype("boolean").fillna(False).to_numpy(np.bool_)
+
+
+def _is_filled(value: Any) -> bool:
+    """One flag as `_filled` reads it: null is False."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return bool(pd.notna(value) and value)
 
 
 def _session_numbers(bars: pd.DataFrame) -> NDArray[np.int64]:
