@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from fints_pipeline.base import cli
 from fints_pipeline.base.config import fingerprint, load_config
-from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, BundleManifest, Lineage
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import minutes
@@ -85,11 +85,21 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     from fints_pipeline.evaluation.inputs import read_inputs
     from fints_pipeline.evaluation.summary import ruling, summarise, trials_of
     from fints_pipeline.training.config import load_experiment
+    from fints_pipeline.training.dataset import sessions_present
+    from fints_pipeline.walkforward.folds import make_folds
 
     lake = locations.lake
     experiment = load_experiment(locations.train_config(config.experiment))
     data = experiment.data
-    inputs = read_inputs(lake, config, data.instruments, data.frequency)
+    sessions = sessions_present(lake, data)
+    if not sessions:
+        raise KeyNotFoundError(
+            f"no features of {', '.join(data.instruments)} at {data.frequency} in the lake",
+            where=str(lake.root),
+            fix="run the data, pretrain and train jobs first",
+        )
+    folds = make_folds(sessions, experiment.folds)
+    inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
     result = run(
         config, inputs.bars, inputs.predictions, inputs.folds, minutes(data.frequency), inputs.rates
     )

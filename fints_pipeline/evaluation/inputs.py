@@ -45,21 +45,28 @@ class Inputs:
 
 
 def read_inputs(
-    lake: Lake, config: BacktestConfig, instruments: Sequence[str], frequency: str
+    lake: Lake,
+    config: BacktestConfig,
+    folds: Sequence[Fold],
+    instruments: Sequence[str],
+    frequency: str,
 ) -> Inputs:
     """Read and validate what the run of `config` needs.
 
     Args:
         lake: the lake.
         config: the backtest.
+        folds: those of the experiment as its config is now. The ones that have predictions are
+            used; what an earlier fold scheme left in the lake is not.
         instruments: dataset.SYMBOL of the experiment.
         frequency: of its bars.
 
     Raises:
         KeyNotFoundError: predictions, a model's record or bars are missing.
+        LakeError: a model was trained on other spans, or again since it predicted.
         LookAheadError: predictions lie outside the spans that their model was trained for.
     """
-    inputs = _read_predictions(lake, config)
+    inputs = _read_predictions(lake, config, folds)
     first = month_of(inputs.folds[0].test.first)
     last = month_of(inputs.folds[-1].test.last)
     warm_up = 1 + config.sizing.window // SESSIONS_A_MONTH
@@ -78,34 +85,36 @@ def read_inputs(
     return inputs
 
 
-def _read_predictions(lake: Lake, config: BacktestConfig) -> Inputs:
+def _read_predictions(lake: Lake, config: BacktestConfig, folds: Sequence[Fold]) -> Inputs:
     experiment = config.experiment
-    names = lake.values("predictions", (("experiment", experiment),), "fold")
-    keys = [key for name in names if lake.exists(key := fold_key("predictions", experiment, name))]
-    if not keys:
+    predicted = {
+        key: fold
+        for fold in sorted(folds, key=lambda fold: fold.test.first)
+        if lake.exists(key := fold_key("predictions", experiment, fold.key))
+    }
+    if not predicted:
         raise KeyNotFoundError(
             f"experiment {experiment!r} has no predictions in the lake",
             where=str(lake.root),
             fix="run the train job for its folds first",
         )
-    tables, folds, digests = [], [], {}
+    tables, digests = [], {}
     trained: dict[str, set[str]] = {model: set() for model in config.models}
-    for key in keys:
+    for key, fold in predicted.items():
         table = lake.read(key)
         PREDICTIONS.validate(table)
         frame = to_pandas(table)
         for model in config.models:
-            fold, config_fingerprint = recorded(lake, experiment, key["fold"], model)
-            trained[model].add(config_fingerprint)
+            learned, config_fingerprint = recorded(lake, experiment, fold.key, model)
+            _require_same(learned, fold, str(key), model)
             _require_inside(frame[frame["model"] == model], fold)
             _require_made_by(lake, key, model)
+            trained[model].add(config_fingerprint)
         tables.append(frame)
-        folds.append(fold)
         digests[str(key)] = lake.footer(key).digest
-    folds.sort(key=lambda fold: fold.test.first)
     return Inputs(
         pd.concat(tables, ignore_index=True),
-        tuple(folds),
+        tuple(predicted.values()),
         trained={model: "+".join(sorted(found)) for model, found in trained.items()},
         digests=digests,
     )
@@ -125,6 +134,15 @@ def recorded(lake: Lake, experiment: str, fold: str, model: str) -> tuple[Fold, 
         return Fold.from_json(record["fold"]), str(record["experiment_fingerprint"])
     except (OSError, ValueError, KeyError) as error:
         raise LakeError(f"the training record cannot be read: {error}", where=str(path)) from None
+
+
+def _require_same(learned: Fold, fold: Fold, where: str, model: str) -> None:
+    if learned != fold:
+        raise LakeError(
+            f"{model} was trained on other spans than the experiment's config gives now",
+            where=f"{where}: {learned.to_json()}",
+            fix="train the fold again, or undo the change of `folds`",
+        )
 
 
 def _require_made_by(lake: Lake, key: TableKey, model: str) -> None:

@@ -1,5 +1,6 @@
 """The stage on a made-up lake: causality, honesty of the verdict, refusals."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from fints_pipeline.base.lake import fold_key
 from fints_pipeline.evaluation.backtest import BacktestResult, run
 from fints_pipeline.evaluation.inputs import Inputs, read_inputs
 from fints_pipeline.evaluation.summary import summarise, trials_of
+from fints_pipeline.walkforward.folds import Span
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
 
 
@@ -22,12 +24,17 @@ def world(tmp_path_factory) -> World:
 
 @pytest.fixture(scope="module")
 def inputs(world: World) -> Inputs:
-    return read_inputs(world.lake, config(world), world.symbols, world.frequency)
+    return read(world)
 
 
 def config(world: World, **changes):
     basis = load_backtest(world.locations.backtest_config(EXPERIMENT))
     return type(basis).model_validate({**basis.model_dump(), **changes})
+
+
+def read(world: World, **changes) -> Inputs:
+    settings = config(world, **changes)
+    return read_inputs(world.lake, settings, world.folds, world.symbols, world.frequency)
 
 
 def trade(world: World, inputs: Inputs, **changes) -> BacktestResult:
@@ -98,8 +105,7 @@ def test_noise_finds_no_evidence_and_skill_does(tmp_path: Path, world: World, in
     assert not noise["verdict"]["passed"]
     assert noise["models"]["classifier"]["inference"]["null_p"] > 0.01
     clever = World(tmp_path, skill=0.5)
-    read = read_inputs(clever.lake, config(clever), clever.symbols, clever.frequency)
-    found = summary(trade(clever, read))
+    found = summary(trade(clever, read(clever)))
     assert found["verdict"]["passed"], found["verdict"]["sentence"]
     # The other model of the run has no skill, and the verdict is not about it.
     assert found["models"]["patchtst"]["inference"]["deflated"] < 0.95
@@ -135,11 +141,11 @@ def test_a_conversion_is_used(world: World):
         quote_currency={"made.UP": "XYZ"},
         conversion={"XYZ": {"instrument": "made.TOO", "invert": True}},
     )
-    read = read_inputs(world.lake, settings, ["made.UP"], world.frequency)
-    rate = read.rates["made.UP"]
-    assert rate.value == pytest.approx(1 / read.bars["made.UP"]["close"].to_numpy()[0], rel=0.5)
-    own = read.predictions[read.predictions["instrument"] == "made.UP"]
-    result = run(settings, read.bars, own, read.folds, world.minutes, read.rates)
+    known = read_inputs(world.lake, settings, world.folds, ["made.UP"], world.frequency)
+    rate = known.rates["made.UP"]
+    assert rate.value == pytest.approx(1 / known.bars["made.UP"]["close"].to_numpy()[0], rel=0.5)
+    own = known.predictions[known.predictions["instrument"] == "made.UP"]
+    result = run(settings, known.bars, own, known.folds, world.minutes, known.rates)
     fills = result.runs[0].net.fills
     # A full position is worth the capital in account currency, so its units are 100 times more.
     assert np.abs(fills.units).max() > 10 * settings.capital / 100
@@ -164,14 +170,29 @@ def test_predictions_outside_their_fold_are_refused(tmp_path: Path):
     frame.loc[leaked, "close_time"] -= shift
     world.write_predictions(fold, frame)
     with pytest.raises(LookAheadError, match="1 test predictions lie outside the span"):
-        read_inputs(world.lake, config(world), world.symbols, world.frequency)
+        read(world)
 
 
 def test_predictions_of_a_model_that_was_trained_again_are_refused(tmp_path: Path):
     world = World(tmp_path)
     world.write_record(world.folds[1], "patchtst", experiment="second")
     with pytest.raises(LakeError, match="not made by the patchtst that is in the lake now"):
-        read_inputs(world.lake, config(world), world.symbols, world.frequency)
+        read(world)
+
+
+def test_models_trained_on_other_spans_are_refused(world: World):
+    """The scheme changed, the test's start did not: the record beside the weights tells."""
+    fold = world.folds[0]
+    longer = Span(fold.train.first, fold.validation.last)
+    changed = [replace(fold, train=longer), *world.folds[1:]]
+    with pytest.raises(LakeError, match="classifier was trained on other spans"):
+        read_inputs(world.lake, config(world), changed, world.symbols, world.frequency)
+
+
+def test_folds_of_an_earlier_scheme_are_left_out(world: World):
+    found = read_inputs(world.lake, config(world), world.folds[1:], world.symbols, world.frequency)
+    assert found.folds == world.folds[1:]
+    assert set(found.predictions["fold"]) == {fold.key for fold in world.folds[1:]}
 
 
 def test_a_trial_names_what_was_trained_not_what_the_config_says_now(world: World, inputs: Inputs):
@@ -180,4 +201,4 @@ def test_a_trial_names_what_was_trained_not_what_the_config_says_now(world: Worl
 
 def test_nothing_predicted_yet(world: World):
     with pytest.raises(KeyNotFoundError, match="has no predictions in the lake"):
-        read_inputs(world.lake, config(world, experiment="other"), world.symbols, world.frequency)
+        read(world, experiment="other")

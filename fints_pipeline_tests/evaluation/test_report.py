@@ -148,7 +148,7 @@ def test_users_mistakes_end_with_2_and_no_traceback(world: World, tmp_path: Path
     assert cli.run(backtest.main, ["--config", str(tmp_path / "backtest" / "nope.yaml")]) == 2
     assert "config file not found" in capsys.readouterr().err
     assert cli.run(backtest.main, [*arguments(world)[:2], "--lake", str(tmp_path / "empty")]) == 2
-    assert "has no predictions in the lake" in capsys.readouterr().err
+    assert "no features of made.UP, made.TOO at 30m in the lake" in capsys.readouterr().err
 
 
 def test_a_config_is_named_like_its_experiment(world: World, tmp_path: Path):

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fints_pipeline.base.frames import to_arrow
-from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key, series_key
+from fints_pipeline.base.lake import ArrowContract, BundleKey, Lake, Lineage, fold_key, series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.predictions import PREDICTIONS
@@ -109,7 +109,12 @@ class World:
         for symbol, frame in self.bars.items():
             for month, rows in frame.groupby(frame["session"].dt.strftime("%Y-%m")):
                 key = series_key("bars", self.frequency, symbol, str(month))
-                self.lake.write(key, to_arrow(rows, BARS.arrow_schema), BARS, LINEAGE)
+                table = to_arrow(rows, BARS.arrow_schema)
+                self.lake.write(key, table, BARS, LINEAGE)
+                # Of the features, a backtest reads the sessions alone.
+                key = series_key("features", self.frequency, symbol, str(month))
+                session = table.select(["session"])
+                self.lake.write(key, session, ArrowContract("features", session.schema), LINEAGE)
 
     def _write_configs(self) -> None:
         scheme = self.scheme
