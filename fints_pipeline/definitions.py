@@ -3,7 +3,16 @@
 import dagster as dg
 
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.defs import archives, evaluation, jobs, schedules, sensors, series, training
+from fints_pipeline.defs import (
+    archives,
+    evaluation,
+    folds,
+    jobs,
+    schedules,
+    sensors,
+    series,
+    training,
+)
 from fints_pipeline.defs.resources import resources
 
 
@@ -12,9 +21,9 @@ def build(locations: Locations) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             archives.raw_slices,
-            *dg.load_assets_from_modules([archives, series, training, evaluation]),
+            *dg.load_assets_from_modules([archives, series, folds, training, evaluation]),
         ],
-        jobs=[jobs.ingest, jobs.data, jobs.pretrain, jobs.train, jobs.backtest],
+        jobs=[jobs.ingest, jobs.data, jobs.folds, jobs.pretrain, jobs.train, jobs.backtest],
         schedules=[schedules.last_month],
         sensors=[sensors.inbox_sensor, sensors.fold_sensor],
         resources=resources(locations),

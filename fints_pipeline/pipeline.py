@@ -72,6 +72,7 @@ def train_and_test(
     from fints_pipeline import train
     from fints_pipeline.training.config import load_experiment
 
+    progress.step("folds", str(locations.configs / "train"), launcher.folds)
     for name in experiments:
         experiment = load_experiment(locations.train_config(name))
         for fold in train.experiment_folds(locations.lake, experiment):

@@ -1,4 +1,4 @@
-"""The jobs, in the order in which they run: ingest, data, pretrain, train, backtest."""
+"""The jobs, in the order in which they run: ingest, data, folds, pretrain, train, backtest."""
 
 import dagster as dg
 
@@ -14,6 +14,11 @@ data = dg.define_asset_job(
     "data",
     dg.AssetSelection.assets(*SERIES_ASSETS),
     description="Bars, features, labels and tokens of one instrument's month.",
+)
+folds = dg.define_asset_job(
+    "folds",
+    dg.AssetSelection.assets("walk_forward_folds"),
+    description="Make partitions of the experiments' folds that the data suffices for.",
 )
 pretrain = dg.define_asset_job(
     "pretrain",

@@ -8,8 +8,6 @@ import dagster as dg
 
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.defs.partitions import (
-    EXPERIMENTS,
-    FOLDS,
     INSTRUMENTS,
     fold_partition,
     register,
@@ -41,15 +39,16 @@ class Launcher:
         selection = [dg.AssetKey(name) for name in assets]
         self._run("data", series_partition(instrument, month), asset_selection=selection)
 
+    def folds(self) -> None:
+        """Make partitions of the experiments' folds."""
+        self._run("folds")
+
     def fold(self, job: str, experiment: str, fold: str) -> None:
         """Run `pretrain` or `train` for one fold."""
-        key = fold_partition(experiment, fold)
-        register(self._instance, FOLDS, [key])
-        self._run(job, key)
+        self._run(job, fold_partition(experiment, fold))
 
     def backtest(self, experiment: str) -> None:
         """Run the backtest and report of one experiment."""
-        register(self._instance, EXPERIMENTS, [experiment])
         self._run("backtest", experiment)
 
     def _run(self, job: str, partition_key: str | None = None, **options: Any) -> None:

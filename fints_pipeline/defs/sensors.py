@@ -2,12 +2,12 @@
 
 import dagster as dg
 
+from fints_pipeline.defs.folds import complete_folds, fold_keys
 from fints_pipeline.defs.jobs import backtest, data, ingest, pretrain
 from fints_pipeline.defs.partitions import (
     EXPERIMENTS,
     FOLDS,
     INSTRUMENTS,
-    fold_partition,
     series_partition,
 )
 from fints_pipeline.defs.reconcile import instruments, outdated
@@ -52,31 +52,12 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
 def fold_sensor(context: dg.SensorEvaluationContext, project: Project):
     """Add partitions for experiments and their complete folds; runs are left to the user."""
     found = complete_folds(project.locations)
-    folds = [fold_partition(name, fold) for name, keys in found.items() for fold in keys]
     return dg.SensorResult(
         dynamic_partitions_requests=[
             EXPERIMENTS.build_add_request(sorted(found)),
-            FOLDS.build_add_request(folds),
+            FOLDS.build_add_request(fold_keys(found)),
         ]
     )
-
-
-def complete_folds(locations) -> dict[str, list[str]]:
-    """Return the fold keys of every experiment whose data suffices for one."""
-    from fints_pipeline import train
-    from fints_pipeline.base.errors import UserError
-    from fints_pipeline.training.config import load_experiment
-
-    folds = {}
-    for path in sorted((locations.configs / "train").glob("*.yaml")):
-        try:
-            experiment = load_experiment(path)
-            folds[experiment.experiment] = [
-                fold.key for fold in train.experiment_folds(locations.lake, experiment)
-            ]
-        except UserError:
-            continue  # its instruments have not arrived, or too few sessions of them
-    return folds
 
 
 def _data_request(item) -> dg.RunRequest:

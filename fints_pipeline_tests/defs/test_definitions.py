@@ -15,6 +15,7 @@ GRAPH = {
     "features": (("bars",), "instrument|month", "features"),
     "labels": (("bars",), "instrument|month", "features"),
     "brooks_tokens": (("bars", "brooks_tokens"), "instrument|month", "tokens"),
+    "walk_forward_folds": (("features",), None, "models"),
     "token_vocabulary": (("brooks_tokens",), "folds", "tokens"),
     "pretrained_mlm": (("token_vocabulary",), "folds", "models"),
     "finetuned_classifier": (("labels", "pretrained_mlm"), "folds", "models"),
@@ -26,6 +27,7 @@ GRAPH = {
 JOBS = {
     "ingest": {"raw_archives"},
     "data": {"bars", "features", "labels", "brooks_tokens"},
+    "folds": {"walk_forward_folds"},
     "pretrain": {"token_vocabulary", "pretrained_mlm"},
     "train": {"finetuned_classifier", "patchtst", "predictions"},
     "backtest": {"walk_forward_backtest", "backtest_report"},

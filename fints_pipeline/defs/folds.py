@@ -1,0 +1,61 @@
+"""Which folds the configured experiments have on the data that is there."""
+
+import dagster as dg
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.failures import explained
+from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, fold_partition, register
+from fints_pipeline.defs.resources import Project
+
+
+@dg.asset(
+    deps=[dg.AssetDep("features", partition_mapping=dg.AllPartitionMapping())],
+    group_name="models",
+    kinds={"yaml"},
+    owners=["team:research"],
+    code_version="1",
+)
+@explained
+def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
+    """Experiments under configs/train and their complete folds, which become partitions here."""
+    found = complete_folds(project.locations)
+    register(context.instance, EXPERIMENTS, sorted(found))
+    register(context.instance, FOLDS, fold_keys(found))
+    return dg.MaterializeResult(
+        metadata={"folds": dg.MetadataValue.md(_table(found)), "count": len(fold_keys(found))},
+        data_version=dg.DataVersion(
+            fingerprint({name: [fold.to_json() for fold in folds] for name, folds in found.items()})
+        ),
+    )
+
+
+def complete_folds(locations: Locations) -> dict[str, list]:
+    """Return the folds of every experiment whose data suffices for one."""
+    from fints_pipeline import train
+    from fints_pipeline.base.errors import UserError
+    from fints_pipeline.training.config import load_experiment
+
+    folds = {}
+    for path in sorted((locations.configs / "train").glob("*.yaml")):
+        try:
+            experiment = load_experiment(path)
+            folds[experiment.experiment] = train.experiment_folds(locations.lake, experiment)
+        except UserError:
+            continue  # its instruments have not arrived, or too few sessions of them
+    return folds
+
+
+def fold_keys(found: dict[str, list]) -> list[str]:
+    """Return the partition keys of these folds."""
+    return [fold_partition(name, fold.key) for name, folds in found.items() for fold in folds]
+
+
+def _table(found: dict[str, list]) -> str:
+    lines = ["| experiment | fold | train | validation | test |", "|---|---|---|---|---|"]
+    for name, folds in found.items():
+        for fold in folds:
+            spans = (fold.train, fold.validation, fold.test)
+            cells = " | ".join(f"{span.first} to {span.last}" for span in spans)
+            lines.append(f"| {name} | {fold.key} | {cells} |")
+    return "\n".join(lines)
