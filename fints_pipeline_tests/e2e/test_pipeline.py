@@ -1,0 +1,115 @@
+import json
+
+import dagster as dg
+import mlflow
+import pyarrow.parquet as pq
+
+from fints_pipeline import pipeline, train
+from fints_pipeline.base.frames import to_pandas
+from fints_pipeline.base.lake import BundleKey, fold_key
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.reconcile import outdated
+from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline.training.config import load_experiment
+
+
+def experiment(locations: Locations):
+    return load_experiment(locations.train_config("tiny"))
+
+
+def test_nothing_is_left_to_do(finished: Locations) -> None:
+    assert list(outdated(finished)) == []
+
+
+def test_the_broken_archive_is_quarantined_and_the_others_are_in(finished: Locations) -> None:
+    records = [
+        json.loads(p.read_text()) for p in (finished.lake_root / "quarantine").glob("*.json")
+    ]
+    assert len(records) == 1
+    assert "2024-06" in records[0]["path"]
+    assert len(finished.lake.instruments("raw_bars", "1m")) == 3
+
+
+def test_a_fold_trains_before_it_tests(finished: Locations) -> None:
+    folds = train.experiment_folds(finished.lake, experiment(finished))
+    assert len(folds) >= 2
+    for fold in folds:
+        assert fold.train.last < fold.validation.first <= fold.validation.last < fold.test.first
+
+
+def test_models_and_vocabulary_say_that_they_saw_the_training_span_only(
+    finished: Locations,
+) -> None:
+    for fold in train.experiment_folds(finished.lake, experiment(finished)):
+        for model in ("mlm", "classifier", "patchtst"):
+            key = BundleKey.of("models", experiment="tiny", fold=fold.key, model=model)
+            record = json.loads((finished.lake.open_bundle(key) / "training.json").read_text())
+            assert record["fold"]["train"]["last"] == fold.train.last.isoformat()
+
+
+def test_predictions_lie_in_the_folds_spans(finished: Locations) -> None:
+    for fold in train.experiment_folds(finished.lake, experiment(finished)):
+        table = finished.lake.read(fold_key("predictions", "tiny", fold.key))
+        PREDICTIONS.validate(table)
+        frame = to_pandas(table)
+        for name, span in (("validation", fold.validation), ("test", fold.test)):
+            sessions = frame.loc[frame["span"] == name, "session"].dt.date
+            assert span.first <= sessions.min() <= sessions.max() <= span.last
+            assert len(sessions) > 0
+
+
+def test_fills_come_after_their_decisions_and_equity_adds_up(finished: Locations) -> None:
+    folder = finished.lake.open_bundle(BundleKey.of("backtests", experiment="tiny"))
+    fills = pq.read_table(folder / "fills.parquet").to_pandas()
+    assert len(fills) > 0
+    assert (fills["filled_at"] >= fills["decided_at"]).all()
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["synthetic"] is True
+
+
+def test_the_report_is_one_page_that_says_synthetic(finished: Locations) -> None:
+    folder = finished.lake.open_bundle(BundleKey.of("reports", experiment="tiny"))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "SYNTHETIC" in page.upper()
+    assert "http://" not in page.split("</style>")[0]
+    json.loads((folder / "report.json").read_text())
+    assert (folder / "report.md").read_text().strip()
+
+
+def test_dagster_knows_every_partition_with_its_content_hash(finished: Locations) -> None:
+    with dg.DagsterInstance.get() as instance:
+        for name, table, count in (("features", "features", 6), ("brooks_tokens", "tokens", 6)):
+            event = instance.get_latest_materialization_event(dg.AssetKey(name))
+            assert event is not None
+            materialization = event.asset_materialization
+            assert materialization is not None
+            instrument, month = materialization.partition.split("|")
+            keys = [key for key in finished.lake.keys(table)]
+            assert len(keys) == count
+            digest = next(
+                finished.lake.footer(key).digest
+                for key in keys
+                if (key["instrument"], key["month"]) == (instrument, month)
+            )
+            assert materialization.tags["dagster/data_version"] == digest
+        assert len(instance.get_dynamic_partitions("folds")) >= 2
+        assert len(instance.get_dynamic_partitions("instruments")) == 3
+
+
+def test_mlflow_holds_one_parent_with_the_folds_below_it(finished: Locations) -> None:
+    home = mlflow.get_experiment_by_name("tiny")
+    runs = mlflow.search_runs([home.experiment_id])
+    children = runs[runs["tags.mlflow.parentRunId"].notna()]
+    assert len(runs) - len(children) == 1
+    folds = train.experiment_folds(finished.lake, experiment(finished))
+    assert set(children["tags.fold"]) == {fold.key for fold in folds}
+    assert set(children["tags.model"]) == {"mlm", "classifier", "patchtst"}
+
+
+def test_a_second_run_makes_nothing_anew(finished: Locations, capsys) -> None:
+    before = {key: finished.lake.footer(key).digest for key in finished.lake.keys("tokens")}
+    with pipeline.opened(finished) as (launcher, progress):
+        pipeline.ingest_and_build(launcher, finished, progress)
+    steps = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert steps == ["ingest"]
+    assert before == {key: finished.lake.footer(key).digest for key in finished.lake.keys("tokens")}
