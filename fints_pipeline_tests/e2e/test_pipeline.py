@@ -84,7 +84,7 @@ def test_dagster_knows_every_partition_with_its_content_hash(finished: Locations
             materialization = event.asset_materialization
             assert materialization is not None
             instrument, month = materialization.partition.split("|")
-            keys = [key for key in finished.lake.keys(table)]
+            keys = list(finished.lake.keys(table))
             assert len(keys) == count
             digest = next(
                 finished.lake.footer(key).digest
