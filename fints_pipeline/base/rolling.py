@@ -23,16 +23,22 @@ import numpy.typing as npt
 from numba import njit
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 BLOCK = 512
 """Rows that are summed side by side: few enough for their sums to stay in the nearest cache."""
 
 
+def shifted(values: FloatArray, rows: int) -> FloatArray:
+    """Return the value `rows` ≥ 0 rows before each row, NaN at the first ones."""
+    out = np.full(values.size, np.nan)
+    out[rows:] = values[: max(0, values.size - rows)]
+    return out
+
+
 def previous(values: FloatArray) -> FloatArray:
     """Return the value one row before each row, NaN at the first."""
-    shifted = np.full(values.size, np.nan)
-    shifted[1:] = values[:-1]
-    return shifted
+    return shifted(values, 1)
 
 
 @njit(cache=True, error_model="numpy")
@@ -92,27 +98,40 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
 
 
 @njit(cache=True)
-def _rolling_squares(values: FloatArray, mean: FloatArray, window: int) -> FloatArray:
-    """Return the sum of squared distances of the last `window` values from the row's mean.
-
-    Exactly 0 where all values of a window are equal, whatever the mean's rounding.
-    """
+def squares_about(values: FloatArray, centre: FloatArray, window: int) -> FloatArray:
+    """Return the sum of squared distances of the last `window` values from the row's centre."""
     out = np.full(values.size, np.nan)
     for start in range(window - 1, values.size, BLOCK):
         total = out[start : start + BLOCK]
-        centre = mean[start : start + BLOCK]
+        middle = centre[start : start + BLOCK]
         total[:] = 0.0
         for back in range(window - 1, -1, -1):
             past = values[start - back : start - back + total.size]
             for i in range(total.size):
-                distance = past[i] - centre[i]
+                distance = past[i] - middle[i]
                 total[i] += distance * distance
+    return out
+
+
+@njit(cache=True)
+def _is_constant(values: FloatArray, window: int) -> BoolArray:
+    """Return whether the last `window` values are one and the same."""
+    out = np.zeros(values.size, dtype=np.bool_)
     alike = 0
     for t in range(values.size):
         alike = alike + 1 if t > 0 and values[t] == values[t - 1] else 1
-        if alike >= window and not math.isnan(values[t]):
-            out[t] = 0.0
+        out[t] = alike >= window and not math.isnan(values[t])
     return out
+
+
+def squares_about_mean(values: FloatArray, mean: FloatArray, window: int) -> FloatArray:
+    """Return the sum of squared distances of the last `window` values from their own mean.
+
+    Exactly 0 where all values of a window are equal, whatever the rounding of `rolling_mean`.
+    """
+    squares: FloatArray = squares_about(values, mean, window)
+    squares[_is_constant(values, window)] = 0.0
+    return squares
 
 
 def rolling_std(values: FloatArray, window: int) -> FloatArray:
@@ -120,7 +139,7 @@ def rolling_std(values: FloatArray, window: int) -> FloatArray:
 
     Exactly 0 where all values of a window are equal. `window` ≥ 2.
     """
-    squares: FloatArray = _rolling_squares(values, rolling_mean(values, window), window)
+    squares: FloatArray = squares_about_mean(values, rolling_mean(values, window), window)
     return np.sqrt(squares / (window - 1))
 
 
@@ -156,6 +175,6 @@ def rolling_zscore(values: FloatArray, window: int) -> FloatArray:
     The window ends at the value itself; 0 where the window is constant. `window` ≥ 2.
     """
     mean = rolling_mean(values, window)
-    spread = np.sqrt(_rolling_squares(values, mean, window) / (window - 1))
+    spread = np.sqrt(squares_about_mean(values, mean, window) / (window - 1))
     zscore: FloatArray = ratio(values - mean, spread, 0.0)
     return zscore

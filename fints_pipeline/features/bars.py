@@ -11,11 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from fints_pipeline.base.errors import KeyNotFoundError, nearest
-from fints_pipeline.base.rolling import FloatArray, log_ratio, previous
+from fints_pipeline.base.rolling import BoolArray, FloatArray, log_ratio, previous
 
 TimeArray = npt.NDArray[np.datetime64]
 IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
 
 STAMP = np.dtype("datetime64[us]")
 COLUMNS: Mapping[str, np.dtype[Any]] = {
@@ -121,6 +120,20 @@ class Bars:
         return log_range
 
     @cached_property
+    def log_body(self) -> FloatArray:
+        """ln(C_t / O_t)."""
+        log_body: FloatArray = log_ratio(self.close, self.open)
+        return log_body
+
+    @cached_property
+    def rogers_satchell(self) -> FloatArray:
+        """ln(H/C) ln(H/O) + ln(L/C) ln(L/O), the variance term of Rogers and Satchell (1991)."""
+        above = log_ratio(self.high, self.close) * log_ratio(self.high, self.open)
+        below = log_ratio(self.low, self.close) * log_ratio(self.low, self.open)
+        term: FloatArray = above + below
+        return term
+
+    @cached_property
     def true_range(self) -> FloatArray:
         """max(H_t, C_{t−1}) − min(L_t, C_{t−1}), NaN at row 0.
 
@@ -152,7 +165,14 @@ class Bars:
 
         Bars with the same value are in the same slot of their sessions.
         """
-        return (self._raw("open_time") - self._raw("session_open")).view(np.int64)
+        since: IntArray = (self._raw("open_time") - self._raw("session_open")).view(np.int64)
+        return since
+
+    @cached_property
+    def slot_order(self) -> IntArray:
+        """Rows sorted by slot, in the order of time within each slot."""
+        order: IntArray = np.argsort(self.since_open, kind="stable").astype(np.int64, copy=False)
+        return order
 
     @cached_property
     def session_phase(self) -> FloatArray:

@@ -1,0 +1,93 @@
+"""Series that are not bars, as they were known at each bar's close."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from fints_pipeline.base.errors import KeyNotFoundError, SchemaError, nearest
+from fints_pipeline.base.rolling import FloatArray
+from fints_pipeline.features.bars import STAMP, Bars, TimeArray
+from fints_pipeline.features.base import Feature
+
+DAY = 24 * 60
+
+
+class Exogenous(Feature):
+    """`<source>_<value>` for each of `values`: the last value known at the bar's close.
+
+    The caller passes the source's frame: `known_at`, when each row was published, ascending, and
+    value columns. Row t takes the last value with known_at + `lag_minutes` ≤ close_time, of which
+    the value is not null; of several published at once, the last row's. In the source's units. NaN
+    where there is none, and where close_time − known_at exceeds `max_age_minutes`: a series that
+    has stopped is not carried on for ever.
+
+    `lag_minutes` stands for the way from publication to here; a source that stamps its rows with
+    the day that they are about needs the publication's delay here.
+
+    Causal: row t uses what was known at bar t's close. Warm-up: none but the source's own.
+    Source: the as-of join; see schemas/exogenous.py for the table.
+    """
+
+    source: str = Field(default="reference", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    values: tuple[Annotated[str, Field(min_length=1)], ...] = ("value",)
+    lag_minutes: int = Field(default=0, ge=0)
+    max_age_minutes: int = Field(default=7 * DAY, ge=1)
+
+    @property
+    def lookback(self) -> int:
+        """No bars."""
+        return 0
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The one source."""
+        return (self.source,)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Each of `values`, named after the source."""
+        return tuple(f"{self.source}_{value}" for value in self.values)
+
+    def compute(self, bars: Bars) -> dict[str, FloatArray]:
+        """Join the values.
+
+        Raises:
+            KeyNotFoundError: no frame of that source was passed, or it has no such value.
+            SchemaError: its `known_at` is not in ascending order.
+        """
+        frame = bars.exogenous(self.source)
+        missing = [name for name in ("known_at", *self.values) if name not in frame]
+        if missing:
+            raise KeyNotFoundError(
+                f"exogenous series {self.source!r} has no column {missing[0]!r}",
+                fix=nearest(missing[0], frame.columns),
+            )
+        known_at = np.asarray(frame["known_at"], dtype=STAMP)
+        if (known_at[1:] < known_at[:-1]).any():
+            raise SchemaError(
+                f"exogenous series {self.source!r} is not in ascending order of known_at",
+                fix="sort it by known_at",
+            )
+        return {
+            column: self._last_known(known_at, frame[value], bars.close_time)
+            for column, value in zip(self.columns, self.values, strict=True)
+        }
+
+    def _last_known(
+        self, known_at: TimeArray, values: pd.Series[float], moment: TimeArray
+    ) -> FloatArray:
+        value = values.to_numpy(dtype=np.float64)
+        there = ~np.isnan(value)
+        value, known_at = value[there], known_at[there]
+        arrival = known_at + np.timedelta64(self.lag_minutes, "m")
+        last = np.searchsorted(arrival, moment, side="right") - 1
+        out = np.full(moment.size, np.nan)
+        found = np.flatnonzero(last >= 0)
+        age = moment[found] - known_at[last[found]]
+        fresh = found[age <= np.timedelta64(self.max_age_minutes, "m")]
+        out[fresh] = value[last[fresh]]
+        return out
