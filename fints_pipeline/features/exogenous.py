@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 from pydantic import Field
 
 from fints_pipeline.base.errors import KeyNotFoundError, SchemaError, nearest
@@ -19,17 +19,18 @@ DAY = 24 * 60
 class Exogenous(Feature):
     """`<source>_<value>` for each of `values`: the last value known at the bar's close.
 
-    The caller passes the source's frame: `known_at`, when each row was published, ascending, and
-    value columns. Row t takes the last value with known_at + `lag_minutes` ≤ close_time, of which
-    the value is not null; of several published at once, the last row's. In the source's units. NaN
-    where there is none, and where close_time − known_at exceeds `max_age_minutes`: a series that
-    has stopped is not carried on for ever.
+    The caller passes the source's frame in the columns of schemas/exogenous.py, ascending
+    `known_at`. Row t takes the value of the latest period among the rows with a value and
+    known_at + `lag_minutes` ≤ close_time, as last restated by then; a restatement of an older
+    period changes nothing. In the source's units. NaN where there is none, and where close_time −
+    known_at exceeds `max_age_minutes`: a series that has stopped is not carried on for ever.
 
     `lag_minutes` stands for the way from publication to here; a source that stamps its rows with
     the day that they are about needs the publication's delay here.
 
     Causal: row t uses what was known at bar t's close. Warm-up: none but the source's own.
-    Source: the as-of join; see schemas/exogenous.py for the table.
+    Source: the as-of join of point-in-time data, as in Croushore and Stark, A Real-Time Data Set for
+    Macroeconomists (2001).
     """
 
     source: str = Field(default="reference", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
@@ -60,7 +61,7 @@ class Exogenous(Feature):
             SchemaError: its `known_at` is not in ascending order.
         """
         frame = bars.exogenous(self.source)
-        missing = [name for name in ("known_at", *self.values) if name not in frame]
+        missing = [name for name in ("period_end", "known_at", *self.values) if name not in frame]
         if missing:
             raise KeyNotFoundError(
                 f"exogenous series {self.source!r} has no column {missing[0]!r}",
@@ -72,17 +73,15 @@ class Exogenous(Feature):
                 f"exogenous series {self.source!r} is not in ascending order of known_at",
                 fix="sort it by known_at",
             )
-        return {
-            column: self._last_known(known_at, frame[value], bars.close_time)
-            for column, value in zip(self.columns, self.values, strict=True)
-        }
+        period_end = np.asarray(frame["period_end"], dtype=STAMP)
+        columns: dict[str, FloatArray] = {}
+        for column, name in zip(self.columns, self.values, strict=True):
+            value = frame[name].to_numpy(dtype=np.float64)
+            kept = _news(period_end, value)
+            columns[column] = self._last_known(known_at[kept], value[kept], bars.close_time)
+        return columns
 
-    def _last_known(
-        self, known_at: TimeArray, values: pd.Series[float], moment: TimeArray
-    ) -> FloatArray:
-        value = values.to_numpy(dtype=np.float64)
-        there = ~np.isnan(value)
-        value, known_at = value[there], known_at[there]
+    def _last_known(self, known_at: TimeArray, value: FloatArray, moment: TimeArray) -> FloatArray:
         arrival = known_at + np.timedelta64(self.lag_minutes, "m")
         last = np.searchsorted(arrival, moment, side="right") - 1
         out = np.full(moment.size, np.nan)
@@ -91,3 +90,10 @@ class Exogenous(Feature):
         fresh = found[age <= np.timedelta64(self.max_age_minutes, "m")]
         out[fresh] = value[last[fresh]]
         return out
+
+
+def _news(period_end: TimeArray, value: FloatArray) -> npt.NDArray[np.intp]:
+    """Return the rows with a value that no earlier row's later period has made history."""
+    there = np.flatnonzero(~np.isnan(value))
+    latest = np.maximum.accumulate(period_end[there])
+    return there[period_end[there] >= latest]

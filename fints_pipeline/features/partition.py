@@ -9,7 +9,6 @@ from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.features.config import FeaturesConfig
 from fints_pipeline.features.stage import run
-from fints_pipeline.schemas.exogenous import exogenous_key
 from fints_pipeline.schemas.features import features_contract
 
 CODE_VERSION = "1"
@@ -31,7 +30,7 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
         # The month's first session is one of the lookback's.
         before_sessions=max(0, config.lookback_sessions - 1),
     )
-    sources = [exogenous_key(source) for source in config.sources]
+    sources = [series_key("exogenous", "event", source, "all") for source in config.sources]
     frames = {key["instrument"]: to_pandas(lake.read(key)) for key in sources}
     frame = run(config, to_pandas(read.rows), frames).iloc[read.start : read.stop]
     contract = features_contract(config.columns)

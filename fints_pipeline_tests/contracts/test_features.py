@@ -45,7 +45,8 @@ def readings() -> pd.DataFrame:
     times = FIRST_SESSION + np.cumsum(rng.integers(1, 4 * 3600, 400)).astype("timedelta64[s]")
     value = np.where(rng.random(400) < 0.1, np.nan, rng.normal(size=400))
     known_at = pd.DatetimeIndex(times.astype("datetime64[us]"), tz="UTC")
-    return pd.DataFrame({"known_at": known_at, "value": value})
+    period_end = known_at - pd.to_timedelta(rng.integers(0, 5, 400), unit="h")
+    return pd.DataFrame({"period_end": period_end, "known_at": known_at, "value": value})
 
 
 def drawn(data: st.DataObject, name: str) -> tuple[Feature, pd.DataFrame]:
