@@ -6,12 +6,21 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Protocol, cast
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from fints_pipeline.training.running_mean import RunningMean
+
 log = logging.getLogger("fints_pipeline.training")
+
+
+class Means(Protocol):
+    """What the callbacks read from the task."""
+
+    train_mean: RunningMean
+    validation_mean: RunningMean
 
 
 class EarlyStop(Callback):
@@ -25,6 +34,7 @@ class EarlyStop(Callback):
     def __init__(self, patience: int, max_seconds: float | None) -> None:
         self.patience = patience
         self.max_seconds = max_seconds
+        self.loss = math.inf
         self.best_loss = math.inf
         self.best_epoch = 0
         self.reason = "epochs"
@@ -38,7 +48,7 @@ class EarlyStop(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep better weights; ask to stop where none came for long."""
         epoch = trainer.current_epoch + 1
-        loss = float(trainer.callback_metrics["validation_loss"])
+        loss = self.loss = cast(Means, pl_module).validation_mean.take()
         if loss < self.best_loss or not self._weights:
             self.best_loss, self.best_epoch = loss, epoch
             self._weights = _copied(cast(nn.Module, pl_module.network))
@@ -78,8 +88,8 @@ class EpochLog(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the epoch."""
         metrics = {
-            "train_loss": float(trainer.callback_metrics["train_loss"]),
-            "validation_loss": float(trainer.callback_metrics["validation_loss"]),
+            "train_loss": cast(Means, pl_module).train_mean.take(),
+            "validation_loss": self._stop.loss,
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
         }
         epoch = trainer.current_epoch + 1

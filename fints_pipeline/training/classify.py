@@ -105,9 +105,7 @@ def probabilities(
     parts = []
     for positions in torch.split(torch.arange(len(samples)), SCORING_BATCH):
         batch = samples.batch(positions, generator(0))
-        logits = network(
-            input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]
-        ).logits
+        logits = network(input_ids=batch["input_ids"]).logits
         parts.append(logits.double().softmax(-1).numpy())
     p_NK = np.concatenate(parts) if parts else np.empty((0, CLASSES))
     p_NK = p_NK / class_weights

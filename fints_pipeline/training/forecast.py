@@ -123,7 +123,7 @@ def label_steps(label: Label, open_time: Stamps) -> int:
     Raises:
         SchemaError: no label is known, or its interval has no fixed number of bars.
     """
-    known = np.flatnonzero(~np.isnat(label.end))
+    known = np.flatnonzero(label.end <= open_time[-1])  # False for NaT
     bars = np.unique(np.searchsorted(open_time, label.end[known]) - known)
     if len(bars) != 1:
         found = "no known value" if not len(bars) else f"{bars.min()} to {bars.max()} bars"
@@ -211,11 +211,15 @@ def _channel_weights(model: PatchTSTModel, channels: tuple[str, ...]) -> Tensor:
 
 
 def _metrics(forecast_NH: FloatArray, actual_NH: FloatArray, steps: int) -> dict[str, float]:
-    """Return the target's error beside that of "no change", and how forecasts go with returns."""
-    error, naive = ((forecast_NH - actual_NH) ** 2).mean(), (actual_NH**2).mean()
+    """Return errors in scaled units beside those of "no change", and how forecasts correlate.
+
+    `mse` is per step, `return_mse` that of the return over the label's steps.
+    """
     total, actual = forecast_NH[:, :steps].sum(axis=1), actual_NH[:, :steps].sum(axis=1)
     return {
-        "mse": float(error),
-        "no_change_mse": float(naive),
+        "mse": float(((forecast_NH - actual_NH) ** 2).mean()),
+        "no_change_mse": float((actual_NH**2).mean()),
+        "return_mse": float(((total - actual) ** 2).mean()),
+        "no_change_return_mse": float((actual**2).mean()),
         "return_correlation": correlation(total, actual),
     }

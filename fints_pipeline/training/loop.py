@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from fints_pipeline.training.callbacks import EarlyStop, EpochLog
 from fints_pipeline.training.config import FitConfig
 from fints_pipeline.training.objectives import Objective
 from fints_pipeline.training.record import FitRecord
+from fints_pipeline.training.running_mean import RunningMean
 from fints_pipeline.training.seeds import derived_seed
 
 OnMetrics = Callable[[Mapping[str, float], int], None]
@@ -56,25 +58,6 @@ class FitReport:
         )
 
 
-class RunningMean:
-    """A weighted mean over batches, summed where the batches are until it is asked for."""
-
-    def __init__(self) -> None:
-        self._sums: list[Tensor] = []
-        self._weights: list[Tensor] = []
-
-    def add(self, mean: Tensor, weight: Tensor) -> None:
-        """Add a batch's mean and weight."""
-        self._sums.append(mean.double() * weight)
-        self._weights.append(weight.double())
-
-    def take(self) -> float:
-        """Return the mean and start over."""
-        total = float(torch.stack(self._sums).sum() / torch.stack(self._weights).sum())
-        self._sums, self._weights = [], []
-        return total
-
-
 class FitTask(LightningModule):
     """A network, its objective and its samples, as Lightning wants them."""
 
@@ -94,8 +77,8 @@ class FitTask(LightningModule):
         self.validation_samples = validation
         self.fit_config = fit
         self.seed = seed
-        self._train_mean = RunningMean()
-        self._validation_mean = RunningMean()
+        self.train_mean = RunningMean()
+        self.validation_mean = RunningMean()
 
     def train_dataloader(self) -> Batches:
         """Return the batches that follow the steps taken so far."""
@@ -114,20 +97,12 @@ class FitTask(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's loss."""
         loss, weight = self.objective(self.network, batch)
-        self._train_mean.add(loss.detach(), weight)
+        self.train_mean.add(loss.detach(), weight)
         return loss
-
-    def on_train_epoch_end(self) -> None:
-        """Publish the epoch's mean training loss."""
-        self.log("train_loss", self._train_mean.take())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add the batch to the early-stopping loss."""
-        self._validation_mean.add(*self.objective(self.network, batch))
-
-    def on_validation_epoch_end(self) -> None:
-        """Publish the early-stopping loss."""
-        self.log("validation_loss", self._validation_mean.take())
+        self.validation_mean.add(*self.objective(self.network, batch))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return AdamW with a linear warm-up and a half-cosine decay, a step at a time."""
@@ -172,6 +147,7 @@ def fit_network(
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
         )
+        task.train()  # a network out of a bundle comes in evaluation mode, without dropout
         trainer.fit(task)
     stop.restore(task.network)
     task.network.to("cpu").eval()
@@ -213,7 +189,10 @@ def _quiet_lightning() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings():
+            # Lightning 2.6 asks torch 2.13 for a tree's leaves in a way that still works.
+            warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

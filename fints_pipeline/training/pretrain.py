@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import nn
 
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.models import brooks_mlm
 from fints_pipeline.training.batches import Batches
 from fints_pipeline.training.bundles import Fitted
 from fints_pipeline.training.config import ExperimentConfig, MlmModel
+from fints_pipeline.training.dataset import FloatArray
 from fints_pipeline.training.loop import FitTask, OnMetrics, fit_network, mean_loss
 from fints_pipeline.training.objectives import masked_cross_entropy
 from fints_pipeline.training.record import TrainingRecord, common_fields
@@ -59,10 +62,11 @@ def pretrain(
     if model is None:
         raise ConfigError("the experiment has no `models.mlm` section")
     config = model.network.model_copy(update={"vocabulary_size": len(vocabulary.encoder)})
+    log_frequency_V = _log_frequencies(fold, data.lines, len(vocabulary.encoder))
     splits = _split(model, fold, data.lines, len(vocabulary.encoder))
     with reproducible(experiment.seed, experiment.threads):
         task = FitTask(
-            brooks_mlm.build(config),
+            _starting_at(log_frequency_V, brooks_mlm.build(config)),
             masked_cross_entropy,
             splits.train,
             splits.holdout,
@@ -77,7 +81,7 @@ def pretrain(
     metrics = {
         "validation_perplexity": math.exp(scored),
         "holdout_perplexity": math.exp(report.best_loss),
-        "unigram_perplexity": unigram_perplexity(fold, data.lines, len(vocabulary.encoder)),
+        "unigram_perplexity": _unigram_perplexity(fold, data.lines, log_frequency_V),
     }
     record = TrainingRecord.model_validate(
         {
@@ -92,15 +96,33 @@ def pretrain(
     return Fitted(task.network, config, record)
 
 
-def unigram_perplexity(fold: Fold, lines: Sequence[TokenLine], vocabulary_size: int) -> float:
-    """Return the validation perplexity of training frequencies (one added to each count).
-
-    It is what a model without any context reaches; one that learned something is below it.
-    """
+def _log_frequencies(fold: Fold, lines: Sequence[TokenLine], vocabulary_size: int) -> FloatArray:
+    """Return ln of each id's share (V,) of the training span, one added to each count."""
     seen = np.concatenate([_ids_of(line, fold.train) for line in lines])
-    later = np.concatenate([_ids_of(line, fold.validation) for line in lines])
     counts = np.bincount(seen, minlength=vocabulary_size) + 1.0
-    return float(np.exp(-np.log(counts / counts.sum())[later].mean()))
+    return np.log(counts / counts.sum())
+
+
+def _starting_at(log_frequency_V: FloatArray, network: nn.Module) -> nn.Module:
+    """Let the output layer's bias start at the training frequencies.
+
+    The first steps would otherwise go into learning how often each token occurs.
+    """
+    with torch.no_grad():
+        bias = network.get_output_embeddings().bias  # type: ignore[operator]
+        bias.copy_(torch.from_numpy(log_frequency_V))
+    return network
+
+
+def _unigram_perplexity(
+    fold: Fold, lines: Sequence[TokenLine], log_frequency_V: FloatArray
+) -> float:
+    """Return the validation perplexity of the training frequencies alone.
+
+    It is what a model without any context reaches; one that learned from context is below it.
+    """
+    later = np.concatenate([_ids_of(line, fold.validation) for line in lines])
+    return float(np.exp(-log_frequency_V[later].mean()))
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,10 @@ class MaskedTokens:
         return len(self.rows)
 
     def batch(self, positions: Tensor, draws: torch.Generator) -> Batch:
-        """Return input_ids, attention_mask and labels, each (B, length + 2)."""
+        """Return input_ids and labels, each (B, length + 2); nothing is padded."""
         ids = framed(self.table.past(self.rows[positions], self.length))
         disguised, targets = mask_tokens(ids, self.share, self.vocabulary_size, draws)
-        mask = torch.ones_like(ids)
-        return {"input_ids": disguised, "attention_mask": mask, "labels": targets}
+        return {"input_ids": disguised, "labels": targets}
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,9 @@ class LabelledTokens:
         return len(self.rows)
 
     def batch(self, positions: Tensor, draws: torch.Generator) -> Batch:
-        """Return input_ids and attention_mask (B, length + 2) and labels (B,)."""
+        """Return input_ids (B, length + 2) and labels (B,); nothing is padded."""
         ids = framed(self.table.past(self.rows[positions], self.length))
-        mask = torch.ones_like(ids)
-        return {"input_ids": ids, "attention_mask": mask, "labels": self.classes[positions]}
+        return {"input_ids": ids, "labels": self.classes[positions]}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""MLflow on sqlite: one parent an experiment, nested runs, files beside the store."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fints_pipeline.training.tracking import MlflowTracker, parent_run_id
+from fints_pipeline_tests.training import toy
+
+
+@pytest.fixture
+def mlflow(tmp_path: Path) -> Any:
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    yield mlflow
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.mark.filterwarnings("default")  # mlflow 3.17 warns of its own libraries
+def test_runs_nest_under_the_experiments_parent(mlflow: Any, tmp_path: Path) -> None:
+    experiment = toy.experiment()
+    tracker = MlflowTracker(mlflow, tags={"dagster.run_id": "abc"})
+    file = tmp_path / "files" / "a.txt"
+    file.parent.mkdir()
+    file.write_text("a")
+    for fold in ("2024-01-01", "2024-01-02"):
+        with tracker.run(experiment, fold, "mlm") as log:
+            log.parameters({"fit": {"epochs": 3}, "none": None})
+            log.metrics({"train_loss": 2.0}, 1)
+            log.metrics({"train_loss": 1.0}, 2)
+            log.artifacts(file.parent)
+    client = mlflow.MlflowClient()
+    run = client.get_run(log.run_id)
+    assert run.data.tags["mlflow.parentRunId"] == parent_run_id(mlflow, experiment)
+    assert run.data.tags["dagster.run_id"] == "abc"
+    assert run.data.params == {"fit.epochs": "3"}
+    assert run.data.metrics == {"train_loss": 1.0}
+    assert [m.value for m in client.get_metric_history(log.run_id, "train_loss")] == [2.0, 1.0]
+    assert run.info.status == "FINISHED"
+    assert (tmp_path / "artifacts").is_dir()
+    assert [f.path for f in client.list_artifacts(log.run_id)] == ["a.txt"]
+    home = client.get_experiment_by_name("toy").experiment_id
+    assert len(client.search_runs([home])) == 3
+    parent_run_id(mlflow, toy.experiment(seed=1))
+    assert len(client.search_runs([home])) == 4
+
+
+@pytest.mark.filterwarnings("default")  # mlflow 3.17 warns of its own libraries
+def test_a_failed_fit_is_marked(mlflow: Any) -> None:
+    tracker = MlflowTracker(mlflow)
+    with (
+        pytest.raises(ValueError, match="boom"),
+        tracker.run(toy.experiment(), "2024-01-01", "mlm") as log,
+    ):
+        raise ValueError("boom")
+    assert mlflow.MlflowClient().get_run(log.run_id).info.status == "FAILED"

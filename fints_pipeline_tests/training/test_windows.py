@@ -1,0 +1,56 @@
+"""Windows: the gather equals slicing, and only whole, finite windows are named."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from fints_pipeline.training.windows import WindowTable, window_fits
+
+
+def test_gathered_windows_equal_slices_of_their_own_series() -> None:
+    blocks = [np.arange(12.0).reshape(6, 2), 100 + np.arange(10.0).reshape(5, 2)]
+    table = WindowTable(blocks)
+    rows = np.concatenate(
+        [
+            table.global_rows(i, window_fits(np.ones(len(b), bool), 3, 2))
+            for i, b in enumerate(blocks)
+        ]
+    )
+    assert rows.tolist() == [2, 3, 8]
+    past = table.past(torch.from_numpy(rows), 3)
+    future = table.future(torch.from_numpy(rows), 2)
+    assert past.shape == (3, 3, 2)
+    assert past[0].tolist() == blocks[0][0:3].tolist()
+    assert past[2].tolist() == blocks[1][0:3].tolist()
+    assert future[1].tolist() == blocks[0][4:6].tolist()
+    assert future[2].tolist() == blocks[1][3:5].tolist()
+
+
+def test_ids_are_gathered_as_integers() -> None:
+    table = WindowTable([np.arange(5, dtype=np.int64)])
+    assert table.past(torch.tensor([2, 4]), 3).tolist() == [[0, 1, 2], [2, 3, 4]]
+    assert table.values.dtype == torch.int64
+
+
+@given(
+    finite=hnp.arrays(bool, st.integers(0, 40)),
+    lookback=st.integers(1, 6),
+    horizon=st.integers(0, 4),
+)
+def test_window_fits_equals_its_slow_twin(finite: np.ndarray, lookback: int, horizon: int) -> None:
+    slow = [
+        t - lookback + 1 >= 0
+        and t + horizon < len(finite)
+        and bool(finite[t - lookback + 1 : t + horizon + 1].all())
+        for t in range(len(finite))
+    ]
+    assert window_fits(finite, lookback, horizon).tolist() == slow
+
+
+def test_a_stride_keeps_its_places_when_earlier_rows_go() -> None:
+    table = WindowTable([np.arange(20.0)])
+    every = np.ones(20, bool)
+    later = np.arange(20) >= 7
+    assert set(table.global_rows(0, later, 4)) <= set(table.global_rows(0, every, 4))
