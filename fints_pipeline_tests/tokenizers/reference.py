@@ -314,14 +314,14 @@ class Reference:
         if base is None:
             return "none"
         up = self.trend == "up"
-        high = self.H if up else [-x for x in self.L]
-        low = self.L if up else [-x for x in self.H]
-        x0 = base.price if up else -base.price
-        x1 = max(high[base.at : self.t + 1])
-        at = max(i for i in range(base.at, self.t + 1) if high[i] == x1)
+        since = slice(base.at, self.t + 1)
+        high = self.H[since] if up else [-x for x in self.L[since]]
+        low = self.L[since] if up else [-x for x in self.H[since]]
+        x0, x1, last = low[0], max(high), len(high) - 1
+        at = max(i for i in range(len(high)) if high[i] == x1)
         if x1 - x0 < self.A:
             return "none"
-        if at == self.t:
+        if at == last:
             return "ext"
         depth = (x1 - min(low[at + 1 :])) / (x1 - x0)
         if depth <= 0:
@@ -333,7 +333,7 @@ class Reference:
 
     def legs(self, high, low, at):
         legs, bounced, lowest = 1, False, None
-        for i in range(at + 1, self.t + 1):
+        for i in range(at + 1, len(high)):
             new_low = lowest is None or low[i] < lowest
             if new_low:
                 legs += bounced
