@@ -128,7 +128,7 @@ def _train(context, project, mlflow, model: str, function: str) -> dg.Materializ
 
     experiment, fold = _fold(context, project)
     tags = {
-        "dagster.run_id": context.run_id,
+        "dagster.run_id": context.run.run_id,
         "dagster.asset": context.asset_key.to_user_string(),
         "dagster.partition": context.partition_key,
     }
