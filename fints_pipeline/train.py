@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fints_pipeline.base import cli
-from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
@@ -49,7 +49,8 @@ def experiment_folds(lake: Lake, experiment: ExperimentConfig) -> list[Fold]:
             raise KeyNotFoundError(
                 f"no features of {instrument!r} at {experiment.data.frequency} in the lake",
                 where=str(lake.root),
-                fix=nearest(instrument, known) or "run the ingest and data jobs first",
+                fix="run the ingest and data jobs for it first; there are features of "
+                + (", ".join(known) or "nothing yet"),
             )
     return list(make_folds(sessions_present(lake, experiment.data), experiment.folds))
 

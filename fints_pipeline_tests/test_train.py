@@ -70,7 +70,7 @@ def test_an_empty_lake_is_explained(
     project_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(project_folder, "--lake", str(project_folder / "none")) == 2
-    assert "run the ingest and data jobs first" in capsys.readouterr().err
+    assert "run the ingest and data jobs for it first" in capsys.readouterr().err
 
 
 def test_importing_the_command_and_loading_a_config_is_light(project: Path) -> None:

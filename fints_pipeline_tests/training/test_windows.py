@@ -12,12 +12,8 @@ from fints_pipeline.training.windows import WindowTable, window_fits
 def test_gathered_windows_equal_slices_of_their_own_series() -> None:
     blocks = [np.arange(12.0).reshape(6, 2), 100 + np.arange(10.0).reshape(5, 2)]
     table = WindowTable(blocks)
-    rows = np.concatenate(
-        [
-            table.global_rows(i, window_fits(np.ones(len(b), bool), 3, 2))
-            for i, b in enumerate(blocks)
-        ]
-    )
+    whole = [window_fits(np.ones(len(block), bool), 3, 2) for block in blocks]
+    rows = np.concatenate([table.global_rows(i, mask) for i, mask in enumerate(whole)])
     assert rows.tolist() == [2, 3, 8]
     past = table.past(torch.from_numpy(rows), 3)
     future = table.future(torch.from_numpy(rows), 2)

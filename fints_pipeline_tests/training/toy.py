@@ -41,8 +41,8 @@ def experiment(**changes: object) -> ExperimentConfig:
         "folds": {"train": 20, "validation": 5, "test": 5, "embargo": 1},
         "models": {
             "mlm": {
-                "network": {"max_length": 12, "width": 8, "layers": 1, "heads": 2},
-                "fit": {**fit, "stride": 5},
+                "network": {"max_length": 12, "width": 16, "layers": 1, "heads": 2, "dropout": 0.0},
+                "fit": {**fit, "epochs": 10, "stride": 5},
             },
             "classifier": {"fit": fit, "lookback": 6},
             "patchtst": {
@@ -131,6 +131,6 @@ def _add_labels(frame: pd.DataFrame, returns: np.ndarray) -> None:
 
 
 def _add_tokens(frame: pd.DataFrame, returns: np.ndarray) -> None:
-    for name, values in FIELDS.items():
+    for name in FIELDS:
         frame[name] = np.zeros(len(frame), dtype=np.int8)
     frame["trend"] = np.digitize(returns, [-1e-3, 0, 1e-3]).astype(np.int8)
