@@ -11,6 +11,7 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.reconcile import outdated
 from fints_pipeline.schemas.predictions import PREDICTIONS
 from fints_pipeline.training.config import load_experiment
+from fints_pipeline.walkforward.folds import Fold
 
 
 def experiment(locations: Locations):
@@ -44,7 +45,10 @@ def test_models_and_vocabulary_say_that_they_saw_the_training_span_only(
         for model in ("mlm", "classifier", "patchtst"):
             key = BundleKey.of("models", experiment="tiny", fold=fold.key, model=model)
             record = json.loads((finished.lake.open_bundle(key) / "training.json").read_text())
-            assert record["fold"]["train"]["last"] == fold.train.last.isoformat()
+            assert Fold.from_json(record["fold"]) == fold
+        key = BundleKey.of("vocabularies", experiment="tiny", fold=fold.key)
+        vocabulary = json.loads((finished.lake.open_bundle(key) / "vocabulary.json").read_text())
+        assert vocabulary["fit_until"][:10] <= fold.train.last.isoformat()
 
 
 def test_predictions_lie_in_the_folds_spans(finished: Locations) -> None:
