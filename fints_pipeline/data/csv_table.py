@@ -29,6 +29,7 @@ def read_csv(
     *,
     delimiter: str = ",",
     skip_rows: int = 0,
+    decimal: str = ".",
 ) -> pa.Table:
     """Read a CSV file without a header into typed columns.
 
@@ -39,6 +40,7 @@ def read_csv(
         types: Type of each column to keep; the others are neither parsed nor returned.
         delimiter: What stands between cells.
         skip_rows: Lines to pass over at the start (a header).
+        decimal: The decimal mark.
 
     Returns:
         Table with the columns of ``types``, in their order; empty cells are null.
@@ -61,6 +63,7 @@ def read_csv(
                     include_columns=list(types),
                     null_values=NULL_CELLS,
                     strings_can_be_null=True,
+                    decimal_point=decimal,
                 ),
             )
     except pa.ArrowException as error:

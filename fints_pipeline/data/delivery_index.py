@@ -23,8 +23,8 @@ class IndexEntry:
         stamp: `Delivery.stamp` at that time.
         rules: Fingerprint of what it was read with: datasets, formats' versions, limits.
         sha256: Of its bytes; None where they could not be read.
-        dataset: Where it belongs, None for a refused file.
-        read_with: Fingerprint of its own dataset's reading, None for a refused file.
+        dataset: Where it belongs; None for a refused file, and for one that holds no bars.
+        read_with: Fingerprint of its own dataset's reading, None where ``dataset`` is.
         parts: The partitions that it put rows into, as lineage spells them.
         quarantine: Key of its quarantine record, None for a staged file.
     """
@@ -82,10 +82,11 @@ class DeliveryIndex:
 
 def parts_exist(lake: Lake, parts: list[str]) -> bool:
     """Return whether every partition that an entry names is in the lake."""
-    return all(lake.exists(_key(part)) for part in parts)
+    return all(lake.exists(part_key(part)) for part in parts)
 
 
-def _key(part: str) -> TableKey:
+def part_key(part: str) -> TableKey:
+    """Return the key that lineage spells ``part``."""
     table, freq, instrument, month = part.split("/")
     return series_key(table, freq, instrument, month)
 

@@ -1,23 +1,28 @@
-"""One staged archive into the lake's tables, remembered beside its staged members."""
+"""Staged archives into the lake's tables, remembered beside their staged members.
+
+Reading and committing are two steps: what several archives say of one slice is written once.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fints_pipeline.base.lake import Lake
+import pyarrow as pa
+
+from fints_pipeline.base.lake import Lake, TableKey
 from fints_pipeline.base.lake.atomic import write_text
 from fints_pipeline.data import action_files
 from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.calendars import calendar_for
-from fints_pipeline.data.delivery_index import parts_exist
+from fints_pipeline.data.delivery_index import part_key, parts_exist
 from fints_pipeline.data.raw_bars import read_archive
-from fints_pipeline.data.slices import SliceChange, by_month, merge, slice_key
-from fints_pipeline.data.sources import Claim
+from fints_pipeline.data.slices import RAW_BARS, RAW_SLICES, SliceChange, merge, split
+from fints_pipeline.data.sources import Claim, Source
 from fints_pipeline.data.staging_report import StagedDelivery
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
-from fints_pipeline.schemas.raw_bars import RAW_BARS
 
 _PENDING = "pending"
 
@@ -30,13 +35,55 @@ class Intake:
         delivery: What to report of it.
         parts: The partitions that hold its rows, as lineage spells them.
         read: Whether it was read now; otherwise its rows were in the lake already.
-        changes: Partitions whose content changed.
+        changes: Partitions whose content changed (told of the last one of a batch).
     """
 
     delivery: StagedDelivery
     parts: tuple[str, ...]
     read: bool
     changes: tuple[SliceChange, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pending:
+    """An archive of bars that was read and is not in the lake yet.
+
+    Attributes:
+        relative: The archive's path below the inbox.
+        staged: The archive.
+        source: Its dataset.
+        slices: Its rows, by slice.
+        actions: Its corporate actions.
+        notes: What its reader has to tell.
+        earlier: Partitions that an earlier reading put rows into.
+    """
+
+    relative: str
+    staged: StagedArchive
+    source: Source
+    slices: dict[TableKey, pa.Table]
+    actions: pa.Table
+    notes: tuple[str, ...]
+    earlier: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many bars it holds."""
+        return sum(rows.num_rows for rows in self.slices.values())
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The partitions that will hold its rows, as lineage spells them."""
+        instruments = sorted(set(self.actions.column("instrument").to_pylist()))
+        keys = (*self.slices, *map(action_files.action_key, instruments))
+        return tuple(str(key) for key in keys)
+
+    @property
+    def touched(self) -> dict[TableKey, pa.Table]:
+        """Its rows by slice, none for slices that only an earlier reading had rows of."""
+        empty = RAW_SLICES.arrow_schema.empty_table()
+        before = (part_key(part) for part in self.earlier if part.startswith(f"{RAW_BARS}/"))
+        return {**dict.fromkeys(before, empty), **self.slices}
 
 
 @dataclass(frozen=True)
@@ -47,8 +94,8 @@ class _Record:
     parts: list[str]
 
 
-def take_bars(lake: Lake, relative: str, staged: StagedArchive, claim: Claim) -> Intake:
-    """Parse an archive of bars and merge its rows into their slices.
+def read_bars(lake: Lake, relative: str, staged: StagedArchive, claim: Claim) -> Intake | Pending:
+    """Parse an archive of bars, unless the lake holds its rows.
 
     Args:
         lake: The lake.
@@ -57,44 +104,64 @@ def take_bars(lake: Lake, relative: str, staged: StagedArchive, claim: Claim) ->
         claim: Its dataset and the members to read.
 
     Raises:
-        ArchiveError: a member cannot be read; no slice was touched.
+        ArchiveError: a member cannot be read.
     """
     source = claim.source
     record = _read_record(staged, source.name)
     if record.rules == source.fingerprint and parts_exist(lake, record.parts):
         return _known(relative, staged, source.name, record)
-    archive = relative.rpartition("/")[2]
-    tables, notes = read_archive(staged, claim, archive, RAW_BARS.arrow_schema)
+    reading = read_archive(staged, claim, relative.rpartition("/")[2])
     calendar = calendar_for(source.config.calendar)
-    months = {name: by_month(rows, calendar) for name, rows in tables.items()}
-    parts = [str(slice_key(name, month)) for name in months for month in months[name]]
-    # Before the first slice is written, so that the rows of a killed run are found and replaced.
-    _write_record(staged, source.name, _Record(_PENDING, sorted({*parts, *record.parts})))
-    changes = [
-        change
-        for name in sorted({*months, *_months_by_instrument(record)})
-        for change in merge(
-            lake,
-            name,
-            staged.sha256,
-            months.get(name, {}),
-            _months_by_instrument(record).get(name, ()),
-            RAW_BARS,
-            source.fingerprint,
+    parts = split(reading.rows, calendar, source.config.base_frequency)
+    earlier = tuple(record.parts)
+    return Pending(relative, staged, source, parts, reading.actions, reading.notes, earlier)
+
+
+def commit(lake: Lake, batch: Sequence[Pending]) -> list[Intake]:
+    """Merge the rows and actions of archives into the lake; a slice is written once a dataset."""
+    for each in batch:
+        # Before the first slice is written, so that the rows of a killed run are found and
+        # replaced.
+        parts = sorted({*each.parts, *each.earlier})
+        _write_record(each.staged, each.source.name, _Record(_PENDING, parts))
+    changes = _merge_slices(lake, batch)
+    for each in batch:
+        found, _ = action_files.merge_actions(
+            lake, each.actions, each.staged.sha256, CORPORATE_ACTIONS
         )
-    ]
-    _write_record(staged, source.name, _Record(source.fingerprint, parts))
-    done = StagedDelivery(
-        path=relative,
-        sha256=staged.sha256,
-        dataset=source.name,
-        rules=source.fingerprint,
-        instruments=tuple(sorted(tables)),
-        rows=sum(rows.num_rows for rows in tables.values()),
-        verified=staged.verified,
-        notes=notes,
+        changes += found
+    for each in batch:
+        record = _Record(each.source.fingerprint, list(each.parts))
+        _write_record(each.staged, each.source.name, record)
+    done = [Intake(_delivery(each), each.parts, read=True) for each in batch]
+    done[-1] = Intake(done[-1].delivery, done[-1].parts, read=True, changes=tuple(changes))
+    return done
+
+
+def _merge_slices(lake: Lake, batch: Sequence[Pending]) -> list[SliceChange]:
+    by_slice: dict[TableKey, dict[str, pa.Table]] = {}
+    rules: dict[TableKey, str] = {}
+    for each in batch:
+        for key, rows in each.touched.items():
+            by_slice.setdefault(key, {})[each.staged.sha256] = rows
+            rules[key] = each.source.fingerprint
+    changes = [merge(lake, key, by_slice[key], rules[key]) for key in sorted(by_slice)]
+    return [change for change in changes if change is not None]
+
+
+def _delivery(done: Pending) -> StagedDelivery:
+    names = {key["instrument"] for key in done.slices}
+    names |= set(done.actions.column("instrument").to_pylist())
+    return StagedDelivery(
+        path=done.relative,
+        sha256=done.staged.sha256,
+        dataset=done.source.name,
+        rules=done.source.fingerprint,
+        instruments=tuple(sorted(names)),
+        rows=done.rows,
+        verified=done.staged.verified,
+        notes=done.notes,
     )
-    return Intake(done, tuple(parts), read=True, changes=tuple(changes))
 
 
 def take_actions(lake: Lake, relative: str, staged: StagedArchive, dataset: str) -> Intake:
@@ -126,14 +193,6 @@ def take_actions(lake: Lake, relative: str, staged: StagedArchive, dataset: str)
 def _known(relative: str, staged: StagedArchive, dataset: str, record: _Record) -> Intake:
     known = StagedDelivery(relative, staged.sha256, dataset, record.rules)
     return Intake(known, tuple(record.parts), read=False)
-
-
-def _months_by_instrument(record: _Record) -> dict[str, list[str]]:
-    months: dict[str, list[str]] = {}
-    for part in record.parts:
-        _, _, instrument, month = part.split("/")
-        months.setdefault(instrument, []).append(month)
-    return months
 
 
 def _record_path(staged: StagedArchive, dataset: str) -> Path:

@@ -1,70 +1,144 @@
-"""A staged archive's members into rows of the ``raw_bars`` table, by instrument."""
+"""A staged archive's members into rows of ``raw_bars``, and the corporate actions they record."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fints_pipeline.base.errors import ArchiveError
-from fints_pipeline.data.archives import Member, StagedArchive
+from fints_pipeline.base.time import minutes
+from fints_pipeline.data.action_files import ACTIONS_SCHEMA
+from fints_pipeline.data.archives import StagedArchive
+from fints_pipeline.data.calendars import Calendar, calendar_for
 from fints_pipeline.data.formats._base import PRICES, ParsedBars
-from fints_pipeline.data.sources import Claim, Source, symbol_of
+from fints_pipeline.data.placing import place_daily, refuse_unplaced, sessions_from
+from fints_pipeline.data.slices import RAW_SLICES
+from fints_pipeline.data.source_file import SourceFile
+from fints_pipeline.data.sources import Claim, Source, source_file, symbol_of
+
+_STAMP = pa.timestamp("us", "UTC")
+_Codes = npt.NDArray[np.int64]
 
 
-def read_archive(
-    staged: StagedArchive, claim: Claim, archive: str, schema: pa.Schema
-) -> tuple[dict[str, pa.Table], tuple[str, ...]]:
-    """Read every member that holds bars.
+@dataclass(frozen=True)
+class Reading:
+    """What an archive holds.
+
+    Attributes:
+        rows: In the columns of raw_bars, in file order.
+        actions: `ACTIONS_SCHEMA`; their ex-dates are sessions.
+        notes: What was decided by value, passed over or undone.
+    """
+
+    rows: pa.Table
+    actions: pa.Table
+    notes: tuple[str, ...]
+
+
+def read_archive(staged: StagedArchive, claim: Claim, archive: str) -> Reading:
+    """Read every member that holds bars or actions.
 
     Args:
         staged: The archive.
         claim: Its dataset and the members to read.
         archive: The archive's file name; errors begin with it.
-        schema: Of the raw_bars table.
-
-    Returns:
-        Rows by instrument in file order, ``close_time`` one bar after ``open_time``, and notes.
 
     Raises:
         ArchiveError: a member cannot be read; the message names member, row and column.
     """
-    tables: dict[str, list[pa.Table]] = {}
-    notes = list(claim.notes)
+    source = claim.source
+    calendar = calendar_for(source.config.calendar)
+    known_at = source.format.known_at(archive, source.config.timezone) or staged.known_at
+    rows, actions, notes = [], [], list(claim.notes)
     for member in claim.members:
-        symbol = symbol_of(claim.source, member, archive)
-        instrument = claim.source.config.instrument(symbol)
-        bars = _read(staged, member, claim.source, archive)
-        notes += [f"{member.name}: {note}" for note in bars.notes]
-        rows = _rows(bars.table, instrument, claim.source, staged, schema)
-        tables.setdefault(instrument, []).append(rows)
-    return {name: pa.concat_tables(parts) for name, parts in tables.items()}, tuple(notes)
+        file = source_file(staged, member, source, archive)
+        bars = source.format.read(file)
+        if not bars.table.num_rows and not (bars.actions is not None and bars.actions.num_rows):
+            raise ArchiveError("the file holds no rows", where=file.where)
+        prefix = f"{member.name}: " if member.name != archive else ""
+        notes += [f"{prefix}{note}" for note in bars.notes]
+        reader = _Reader(source, calendar, staged.sha256, known_at, file, bars)
+        rows.append(reader.rows())
+        actions.append(reader.actions())
+    return Reading(
+        pa.concat_tables([RAW_SLICES.arrow_schema.empty_table(), *rows]),
+        pa.concat_tables([ACTIONS_SCHEMA.empty_table(), *actions]),
+        tuple(notes),
+    )
 
 
-def _read(staged: StagedArchive, member: Member, source: Source, archive: str) -> ParsedBars:
-    where = f"{archive}: {member.name}" if member.name != archive else archive
-    bars = source.format.read(staged.path(member), where, source.config.timezone)
-    if not bars.table.num_rows:
-        raise ArchiveError("the file holds no rows", where=where)
-    return bars
+@dataclass(frozen=True)
+class _Reader:
+    """One member's bars, on their way into the lake's columns."""
+
+    source: Source
+    calendar: Calendar
+    archive: str
+    known_at: datetime
+    file: SourceFile
+    bars: ParsedBars
+
+    def rows(self) -> pa.Table:
+        bars, config = self.bars.table, self.source.config
+        count = bars.num_rows
+        stamps = bars.column("open_time").to_numpy().astype("datetime64[us]")
+        instruments, codes = self._instruments()
+        refuse_unplaced(stamps, codes, self.file.where)
+        opened, closed = self._times(stamps)
+        volume = bars.column("volume") if config.has_volume else pa.nulls(count, pa.float64())
+        columns = {
+            "instrument": instruments,
+            "open_time": opened,
+            "close_time": closed,
+            **{name: bars.column(name) for name in PRICES},
+            "volume": volume,
+            "archive": pa.repeat(self.archive, count),
+            "source_row": bars.column("source_row"),
+            "known_at": pa.repeat(pa.scalar(self.known_at, _STAMP), count),
+        }
+        schema = RAW_SLICES.arrow_schema
+        return pa.table([columns[name] for name in schema.names], schema=schema)
+
+    def actions(self) -> pa.Table:
+        """Return the member's actions; an ex-date on a closed day moves to the next session."""
+        found = self.bars.actions
+        if found is None or not found.num_rows:
+            return ACTIONS_SCHEMA.empty_table()
+        names = found.column("symbol").to_pylist()
+        own = "" if all(names) else self._symbol()
+        dates = found.column("ex_date").to_numpy().astype("datetime64[D]")
+        columns = {
+            "instrument": [self.source.config.instrument(name or own) for name in names],
+            "ex_date": sessions_from(dates, self.calendar),
+            "kind": found.column("kind"),
+            "value": found.column("value"),
+            "known_at": pa.repeat(pa.scalar(self.known_at, _STAMP), found.num_rows),
+        }
+        return pa.table(columns, schema=ACTIONS_SCHEMA)
+
+    def _instruments(self) -> tuple[pa.Array, _Codes | None]:
+        """Return each row's instrument, and its number where there are several."""
+        config, symbols = self.source.config, self.bars.symbols
+        if symbols is None:
+            return pa.repeat(config.instrument(self._symbol()), self.bars.table.num_rows), None
+        encoded = symbols.dictionary_encode()
+        names = pa.array([config.instrument(name) for name in encoded.dictionary.to_pylist()])
+        return names.take(encoded.indices), encoded.indices.to_numpy()
+
+    def _symbol(self) -> str:
+        return symbol_of(self.source, self.file)
+
+    def _times(self, stamps: npt.NDArray[np.datetime64]) -> tuple[pa.Array, pa.Array]:
+        if self.source.config.is_daily:
+            opened, closed = place_daily(stamps.astype("datetime64[D]"), self.calendar)
+            return _utc(opened), _utc(closed)
+        length = np.timedelta64(minutes(self.source.config.base_frequency), "m")
+        return _utc(stamps), _utc(stamps + length)
 
 
-def _rows(
-    bars: pa.Table, instrument: str, source: Source, staged: StagedArchive, schema: pa.Schema
-) -> pa.Table:
-    count = bars.num_rows
-    stamp = pa.timestamp("us", "UTC")
-    length = pa.scalar(timedelta(minutes=source.format.bar_minutes), pa.duration("us"))
-    volume = bars.column("volume") if source.config.has_volume else pa.nulls(count, pa.float64())
-    columns = {
-        "instrument": pa.repeat(instrument, count),
-        "open_time": bars.column("open_time"),
-        "close_time": pc.add(bars.column("open_time"), length),
-        **{name: bars.column(name) for name in PRICES},
-        "volume": volume,
-        "archive": pa.repeat(staged.sha256, count),
-        "source_row": bars.column("source_row"),
-        "known_at": pa.repeat(pa.scalar(staged.known_at, stamp), count),
-    }
-    return pa.table([columns[name] for name in schema.names], schema=schema)
+def _utc(stamps: npt.NDArray[np.datetime64]) -> pa.Array:
+    return pa.array(stamps.astype("datetime64[us]")).cast(_STAMP)

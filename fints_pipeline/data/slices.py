@@ -6,7 +6,7 @@ restate, told apart by ``known_at``; which one counts is the cleaner's decision.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,13 +15,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
-from fints_pipeline.base.lake.contract import TableValidator
+from fints_pipeline.base.lake.contract import check_columns
 from fints_pipeline.data.calendars import Calendar
+from fints_pipeline.schemas.raw_bars import RAW_BARS as CONTRACT
 
 RAW_BARS = "raw_bars"
 FREQUENCY = "1m"
-CODE_VERSION = "slices 1"
+CODE_VERSION = "slices 2"
 _ORDER = [("known_at", "ascending"), ("archive", "ascending"), ("source_row", "ascending")]
+
+
+class _RawSlices:
+    """`CONTRACT` without pandas: it asks no more of a row than Arrow can check.
+
+    An inbox can touch thousands of slices of a few rows, where Pandera's start-up would be all the
+    work. A test holds the schema to having no further checks.
+    """
+
+    name = CONTRACT.name
+    arrow_schema = CONTRACT.arrow_schema
+    fingerprint = CONTRACT.fingerprint
+
+    def validate(self, table: pa.Table) -> None:
+        """Check names, order, types and nulls."""
+        check_columns(self.name, self.arrow_schema, table)
+
+
+RAW_SLICES = _RawSlices()
 
 
 @dataclass(frozen=True)
@@ -48,81 +68,86 @@ class SliceChange:
 def slices(lake: Lake) -> dict[tuple[str, str], str]:
     """Return the digest of every slice, by instrument and month."""
     return {
-        (instrument, month): lake.footer(slice_key(instrument, month)).digest
-        for instrument in lake.instruments(RAW_BARS, FREQUENCY)
-        for month in lake.months(RAW_BARS, FREQUENCY, instrument)
+        (instrument, month): lake.footer(slice_key(instrument, month, frequency)).digest
+        for frequency in lake.values(RAW_BARS, (), "freq")
+        for instrument in lake.instruments(RAW_BARS, frequency)
+        for month in lake.months(RAW_BARS, frequency, instrument)
     }
 
 
-def slice_key(instrument: str, month: str) -> TableKey:
+def slice_key(instrument: str, month: str, frequency: str = FREQUENCY) -> TableKey:
     """Return the key of one slice."""
-    return series_key(RAW_BARS, FREQUENCY, instrument, month)
+    return series_key(RAW_BARS, frequency, instrument, month)
 
 
-def by_month(rows: pa.Table, calendar: Calendar) -> dict[str, pa.Table]:
-    """Split rows by the month of their session, keeping their order; months ascend."""
+def split(rows: pa.Table, calendar: Calendar, frequency: str) -> dict[TableKey, pa.Table]:
+    """Split rows by instrument and the month of their session, keeping their order."""
+    if not rows.num_rows:
+        return {}
     opened = rows.column("open_time").to_numpy().astype("datetime64[us]")
     months = calendar.trading_day(opened).astype("datetime64[M]")
-    order = np.argsort(months, kind="stable")
-    found, starts = np.unique(months[order], return_index=True)
+    encoded = rows.column("instrument").combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    order = np.lexsort((months, codes))
+    months, codes = months[order], codes[order]
     ordered = rows if (order[1:] > order[:-1]).all() else rows.take(pa.array(order))
-    ends = np.r_[starts[1:], rows.num_rows]
+    breaks = (months[1:] != months[:-1]) | (codes[1:] != codes[:-1])
+    starts = np.flatnonzero(np.r_[True, breaks]).tolist()
+    names = encoded.dictionary.to_pylist()
     return {
-        str(month): ordered.slice(start, end - start)
-        for month, start, end in zip(found, starts.tolist(), ends.tolist(), strict=True)
+        slice_key(names[codes[start]], str(months[start]), frequency): ordered.slice(
+            start, end - start
+        )
+        for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True)
     }
 
 
 def merge(
-    lake: Lake,
-    instrument: str,
-    archive: str,
-    months: Mapping[str, pa.Table],
-    earlier_months: Collection[str],
-    validator: TableValidator,
-    config_fingerprint: str,
-) -> list[SliceChange]:
-    """Make ``months`` the rows that ``archive`` holds of ``instrument``.
+    lake: Lake, key: TableKey, archives: Mapping[str, pa.Table], config_fingerprint: str
+) -> SliceChange | None:
+    """Make ``archives``' rows what a slice holds of them.
 
     Args:
         lake: The lake.
-        instrument: ``dataset.SYMBOL``.
-        archive: SHA-256 of the archive.
-        months: Its rows by session month.
-        earlier_months: Months that an earlier reading of the same archive put rows into; where it
-            has none now, they are taken out.
-        validator: The schema of raw bars.
+        key: The slice.
+        archives: By SHA-256, an archive's rows of this slice; none where an earlier reading of the
+            archive put rows here and the new one has none.
         config_fingerprint: Of what the rows were read with.
 
     Returns:
-        The slices whose content changed.
+        What changed, or None.
     """
-    changes = []
-    empty = validator.arrow_schema.empty_table()
-    for month in sorted({*months, *earlier_months}):
-        key = slice_key(instrument, month)
-        before = lake.footer(key) if lake.exists(key) else None
-        inputs = dict(before.lineage.inputs) if before else {}
+    before = lake.footer(key) if lake.exists(key) else None
+    inputs = dict(before.lineage.inputs) if before else {}
+    for archive, rows in archives.items():
         inputs.pop(f"archives/{archive}", None)
-        if month in months:
+        if rows.num_rows:
             inputs[f"archives/{archive}"] = archive
-        footer = lake.update(
-            key,
-            partial(_replace_rows, archive, months.get(month, empty)),
-            validator,
-            Lineage(CODE_VERSION, config_fingerprint, inputs),
-        )
-        digest = before.digest if before else None
-        if footer.digest != digest:
-            changes.append(
-                SliceChange(RAW_BARS, instrument, month, digest, footer.digest, footer.rows)
-            )
-    return changes
+    lineage = Lineage(CODE_VERSION, config_fingerprint, inputs)
+    footer = lake.update(key, partial(_replace_rows, archives), RAW_SLICES, lineage)
+    digest = before.digest if before else None
+    if footer.digest == digest:
+        return None
+    instrument, month = key["instrument"], key["month"]
+    return SliceChange(RAW_BARS, instrument, month, digest, footer.digest, footer.rows)
 
 
-def _replace_rows(archive: str, rows: pa.Table, before: pa.Table | None) -> pa.Table:
-    """Return a slice in which ``archive``'s rows are ``rows``."""
-    if before is None:
-        return rows.sort_by(_ORDER)
-    others = before.filter(pc.not_equal(before.column("archive"), archive))
-    return pa.concat_tables([others, rows]).sort_by(_ORDER)
+def _replace_rows(archives: Mapping[str, pa.Table], before: pa.Table | None) -> pa.Table:
+    """Return a slice in which the rows of ``archives`` are theirs."""
+    tables = list(archives.values())
+    if before is not None:
+        ours = pa.array(list(archives), pa.string())
+        tables.append(before.filter(pc.invert(pc.is_in(before.column("archive"), ours))))
+    held = [table for table in tables if table.num_rows]
+    if len(held) == 1 and _ascends(held[0]):
+        return held[0]
+    return pa.concat_tables(tables).sort_by(_ORDER)
+
+
+def _ascends(rows: pa.Table) -> bool:
+    """Return whether rows of one archive (hence of one time of delivery) stand in file order."""
+    first = rows.column("archive")[0]
+    numbers = rows.column("source_row").to_numpy()
+    return bool((numbers[1:] > numbers[:-1]).all()) and bool(
+        pc.all(pc.equal(rows.column("archive"), first)).as_py()
+    )

@@ -9,10 +9,10 @@ from functools import cached_property
 from fints_pipeline.base.components import load_component
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import ArchiveError, ConfigError, FormatError
-from fints_pipeline.base.time import minutes
 from fints_pipeline.data.archives import Member, StagedArchive
 from fints_pipeline.data.config import DatasetConfig
-from fints_pipeline.data.formats._base import HEAD_BYTES, Evidence, Format
+from fints_pipeline.data.formats._base import Evidence, Format
+from fints_pipeline.data.source_file import SourceFile
 
 FORMATS = "fints_pipeline.data.formats"
 _MOST_NAMED = 3
@@ -39,6 +39,8 @@ class Source:
                 "name": config.name,
                 "format": config.format,
                 "version": self.format.version,
+                "layout": config.layout,
+                "base_frequency": config.base_frequency,
                 "timezone": config.timezone,
                 "has_volume": config.has_volume,
                 "calendar": config.calendar,
@@ -52,7 +54,8 @@ class Claim:
 
     Attributes:
         source: The dataset.
-        members: The members that hold bars.
+        members: The members that hold bars or corporate actions; none where the file is one that
+            vendors put beside their bars.
         notes: Members that were passed over.
     """
 
@@ -66,7 +69,7 @@ def load_sources(datasets: Sequence[DatasetConfig]) -> list[Source]:
 
     Raises:
         ConfigError: two datasets have one name, a format does not exist, or a dataset declares a
-            time zone or bar length that its format cannot have.
+            layout, time zone or bar length that its format cannot have.
     """
     names = [config.name for config in datasets]
     for name in names:
@@ -75,23 +78,28 @@ def load_sources(datasets: Sequence[DatasetConfig]) -> list[Source]:
     found = []
     for config in datasets:
         # The loader takes an abstract base and returns one of its concrete subclasses.
-        form = load_component(FORMATS, Format, {"name": config.format})  # type: ignore[type-abstract]
+        spec = {**config.layout, "name": config.format}
+        form = load_component(FORMATS, Format, spec)  # type: ignore[type-abstract]
         form.check_zone(config.timezone)
-        if minutes(config.base_frequency) != form.bar_minutes:
+        if form.frequencies and config.base_frequency not in form.frequencies:
+            length = " or ".join(form.frequencies)
             raise ConfigError(
-                f"{config.format} holds bars of {form.bar_minutes} min, dataset {config.name!r} "
-                f"declares {config.base_frequency}",
-                fix=f"set `base_frequency: {form.bar_minutes}m`",
+                f"{config.format} holds bars of {length}, dataset {config.name!r} declares "
+                f"{config.base_frequency}",
+                fix=f"set `base_frequency: {length}`",
             )
         found.append(Source(config, form))
     return found
 
 
-def claim(staged: StagedArchive, folder: str | None, sources: Sequence[Source]) -> Claim:
+def claim(
+    staged: StagedArchive, archive: str, folder: str | None, sources: Sequence[Source]
+) -> Claim:
     """Return the dataset that a staged archive belongs to, and which of its members hold bars.
 
     Args:
         staged: The archive.
+        archive: Its file name.
         folder: First folder below the inbox; a dataset of that name takes the file.
         sources: The configured datasets. Synthetic ones take nothing but what lies in their folder:
             real bars must not become synthetic by looking alike, nor the other way round.
@@ -102,7 +110,7 @@ def claim(staged: StagedArchive, folder: str | None, sources: Sequence[Source]) 
     """
     owner = next((source for source in sources if source.name == folder), None)
     candidates = [owner] if owner else [each for each in sources if not each.config.synthetic]
-    verdicts = [(each, _judge(staged, each)) for each in candidates]
+    verdicts = [(each, _judge(staged, archive, each)) for each in candidates]
     takers = [(each, found) for each, found in verdicts if isinstance(found, Claim)]
     if len(takers) == 1:
         return takers[0][1]
@@ -143,12 +151,35 @@ def claim_actions(folder: str | None, sources: Sequence[Source]) -> str:
     )
 
 
-def _judge(staged: StagedArchive, source: Source) -> Claim | str:
+def source_file(staged: StagedArchive, member: Member, source: Source, archive: str) -> SourceFile:
+    """Return a member as its dataset's format looks at it."""
+    config = source.config
+    return SourceFile(
+        staged.path(member), member.name, archive, config.timezone, config.base_frequency
+    )
+
+
+def symbol_of(source: Source, file: SourceFile) -> str:
+    """Return the symbol of a file; errors name the member.
+
+    Raises:
+        ArchiveError: no name holds one.
+    """
+    try:
+        return source.format.symbol(file)
+    except ArchiveError as error:
+        raise ArchiveError(error.what, where=file.where, fix=error.fix) from None
+
+
+def _judge(staged: StagedArchive, archive: str, source: Source) -> Claim | str:
     """Return the claim of one dataset on an archive, or why it has none."""
-    verdicts = [(member, _recognise(staged, member, source)) for member in staged.members]
-    members = tuple(member for member, evidence in verdicts if evidence.matches)
+    verdicts = [
+        (member, _recognise(source_file(staged, member, source, archive), source))
+        for member in staged.members
+    ]
+    known = [(member, evidence) for member, evidence in verdicts if evidence.matches]
     others = [(member, evidence) for member, evidence in verdicts if not evidence.matches]
-    strange = [each for each in others if not members or _is_data(each[0])]
+    strange = [each for each in others if not known or _is_data(each[0])]
     if strange:
         told = [
             f"{member.name!r}: {', '.join(evidence.reasons)}"
@@ -156,26 +187,20 @@ def _judge(staged: StagedArchive, source: Source) -> Claim | str:
         ]
         more = [f"and {len(strange) - _MOST_NAMED} more members"] * (len(strange) > _MOST_NAMED)
         return "; ".join(told + more)
-    return Claim(source, members, tuple(f"passed over {member.name!r}" for member, _ in others))
+    members = tuple(member for member, evidence in known if evidence.holds != "nothing")
+    beside = [member for member, evidence in known if evidence.holds == "nothing"]
+    passed = [*beside, *(member for member, _ in others)]
+    return Claim(source, members, tuple(f"passed over {member.name!r}" for member in passed))
 
 
-def _recognise(staged: StagedArchive, member: Member, source: Source) -> Evidence:
-    with staged.path(member).open("rb") as stream:
-        return source.format.recognise(stream.read(HEAD_BYTES))
+def _recognise(file: SourceFile, source: Source) -> Evidence:
+    try:
+        return source.format.recognise(file)
+    except ArchiveError as error:
+        # Columnar files are opened to be recognised, and may be damaged inside.
+        return Evidence(False, (error.what,))
 
 
 def _is_data(member: Member) -> bool:
     """Return whether a member claims to hold data; others (a gap report) may be passed over."""
-    return member.name.casefold().endswith(".csv")
-
-
-def symbol_of(source: Source, member: Member, archive: str) -> str:
-    """Return the symbol of a member; errors name the member.
-
-    Raises:
-        ArchiveError: no name holds one.
-    """
-    try:
-        return source.format.symbol(member.name, archive)
-    except ArchiveError as error:
-        raise ArchiveError(error.what, where=f"{archive}: {member.name}", fix=error.fix) from None
+    return member.name.casefold().endswith((".csv", ".parquet", ".feather"))

@@ -7,7 +7,7 @@ lies. What was staged before is not read again unless the way to read it changed
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fints_pipeline.base.config import fingerprint
@@ -24,13 +24,17 @@ from fints_pipeline.data import action_files, archives, inbox
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
 from fints_pipeline.data.inbox import Delivery
-from fints_pipeline.data.intake import Intake, take_actions, take_bars
+from fints_pipeline.data.intake import Intake, Pending, commit, read_bars, take_actions
 from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.quarantine import Quarantine
 from fints_pipeline.data.sources import Source, claim, claim_actions, load_sources
 from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
 
 FOLDER = "staging"
+MOST_ROWS = 500_000
+"""Rows that are held in memory before they are written: a slice that several archives touch is
+written once, and memory does not grow with the number of archives."""
+Progress = Callable[[int, int, str], None]
 _REFUSALS = (ArchiveError, FormatError, CalendarError, SchemaError)
 
 
@@ -39,6 +43,7 @@ def stage_inbox(
     lake: Lake,
     datasets: Sequence[DatasetConfig],
     limits: Limits | None = None,
+    progress: Progress | None = None,
 ) -> StagingReport:
     """Bring an inbox's archives into the lake's ``raw_bars`` and ``corporate_actions`` tables.
 
@@ -49,6 +54,7 @@ def stage_inbox(
         lake: The lake; archives are unpacked below ``<lake>/staging``.
         datasets: The configured datasets.
         limits: What an archive may unfold to.
+        progress: Told of each file before it is handled.
 
     Returns:
         What was read, what was there already, what is refused and which slices changed.
@@ -59,7 +65,7 @@ def stage_inbox(
         LakeError: the lake cannot be written.
     """
     folder = inbox.resolve(inbox_folder)
-    stager = _Stager(lake, load_sources(datasets), limits or Limits())
+    stager = _Stager(lake, load_sources(datasets), limits or Limits(), progress)
     with locked(lake.root / ".locks" / "staging.lock"):
         stager.run(folder)
     return stager.report
@@ -68,8 +74,12 @@ def stage_inbox(
 class _Stager:
     """One run over one inbox."""
 
-    def __init__(self, lake: Lake, sources: list[Source], limits: Limits) -> None:
+    def __init__(
+        self, lake: Lake, sources: list[Source], limits: Limits, progress: Progress | None
+    ) -> None:
         self.lake = lake
+        self.progress = progress
+        self.batch: list[tuple[Delivery, Pending]] = []
         self.sources = sources
         self.limits = limits
         self.staging = lake.root / FOLDER
@@ -94,10 +104,12 @@ class _Stager:
             for relative, error in found.refused:
                 self._refuse(relative, folder / relative, [], None, error)
             # In the order of delivery, so that of equal archives the first one dates the rows.
-            for delivery in sorted(
-                found.deliveries, key=lambda each: (each.mtime_ns, each.relative)
-            ):
+            ordered = sorted(found.deliveries, key=lambda each: (each.mtime_ns, each.relative))
+            for number, delivery in enumerate(ordered, start=1):
+                if self.progress is not None:
+                    self.progress(number, len(ordered), delivery.relative)
                 self._handle(delivery)
+            self._commit()
             present = {delivery.path for delivery in found.deliveries}
             present |= {folder / relative for relative, _ in found.refused}
             for entry in self.index.remove_missing(folder, present):
@@ -128,7 +140,29 @@ class _Stager:
             return
         if intake is None:
             self.report.unfinished.append(delivery.relative)
-            return
+        elif isinstance(intake, str):
+            self.report.ignored.append(delivery.relative)
+            self.index.put(
+                delivery.path, IndexEntry(delivery.stamp, self.rules, intake, None, None, [])
+            )
+            self._settle(entry)
+        elif isinstance(intake, Pending):
+            self.batch.append((delivery, intake))
+            if sum(pending.rows for _, pending in self.batch) > MOST_ROWS:
+                self._commit()
+        else:
+            self._done(delivery, intake)
+
+    def _commit(self) -> None:
+        """Write what was read; until then it is held in memory."""
+        if self.batch:
+            batch, self.batch = self.batch, []
+            intakes = commit(self.lake, [pending for _, pending in batch])
+            for (delivery, _), intake in zip(batch, intakes, strict=True):
+                self._done(delivery, intake)
+
+    def _done(self, delivery: Delivery, intake: Intake) -> None:
+        entry = self.index.get(delivery.path)
         self.report.changes += intake.changes
         target = self.report.accepted if intake.read else self.report.unchanged
         target.append(intake.delivery)
@@ -155,8 +189,11 @@ class _Stager:
                 return False
             self.report.quarantined.append(record)
             return True
-        if entry.sha256 is None or entry.dataset is None or entry.read_with is None:
+        if entry.sha256 is None:
             return False
+        if entry.dataset is None or entry.read_with is None:
+            self.report.ignored.append(delivery.relative)
+            return True
         if not parts_exist(self.lake, entry.parts):
             return False
         self.report.unchanged.append(
@@ -164,16 +201,24 @@ class _Stager:
         )
         return True
 
-    def _take(self, delivery: Delivery) -> Intake | None:
-        """Stage, parse and slice one file; None when it turns out to be still being written."""
+    def _take(self, delivery: Delivery) -> Intake | Pending | str | None:
+        """Stage and read one file.
+
+        Returns:
+            The digest of a file that holds no bars; None for one that is still being written.
+        """
         staged = archives.stage(delivery.path, self.staging, self.limits)
         if _is_unfinished(delivery):
             return None
         if delivery.path.name.casefold() == action_files.FILE_NAME:
             dataset = claim_actions(delivery.folder, self.sources)
             return take_actions(self.lake, delivery.relative, staged, dataset)
-        taken = claim(staged, delivery.folder, self.sources)
-        return take_bars(self.lake, delivery.relative, staged, taken)
+        taken = claim(staged, delivery.path.name, delivery.folder, self.sources)
+        if not taken.members:
+            return staged.sha256
+        if any(pending.staged.sha256 == staged.sha256 for _, pending in self.batch):
+            self._commit()
+        return read_bars(self.lake, delivery.relative, staged, taken)
 
     def _refuse(
         self, relative: str, path: Path, stamp: list[object], sha256: str | None, error: UserError

@@ -10,6 +10,7 @@ from fints_pipeline.data.quarantine import QuarantineRecord
 from fints_pipeline.data.slices import RAW_BARS, SliceChange
 
 _MOST_ROWS = 50
+_MOST_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class StagingReport:
         unchanged: Files that were in the lake already, under this name or another.
         quarantined: Files that are refused, new refusals and standing ones.
         unfinished: Files that are still being written.
-        ignored: Files that are no archive of a known kind.
+        ignored: Files that are no archive of a known kind, and known ones that hold no bars.
         changes: Partitions whose content changed.
     """
 
@@ -101,10 +102,10 @@ class StagingReport:
                 (
                     each.path,
                     each.dataset,
-                    ", ".join(each.instruments),
+                    _some(each.instruments, ", "),
                     each.rows,
                     "verified" if each.verified else "none",
-                    "; ".join(each.notes),
+                    _some(each.notes, "; "),
                 )
                 for each in self.accepted
             ],
@@ -116,7 +117,7 @@ class StagingReport:
         passed = _table(
             ("left alone", "why"),
             [(path, "still being written") for path in self.unfinished]
-            + [(path, "not an archive that is read") for path in self.ignored],
+            + [(path, "not a file of bars") for path in self.ignored],
         )
         return "\n\n".join(part for part in (counts, refused, accepted, touched, passed) if part)
 
@@ -129,6 +130,12 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     if len(rows) > _MOST_ROWS:
         lines.append(_line((f"… and {len(rows) - _MOST_ROWS} more", *[""] * (len(header) - 1))))
     return "\n".join(lines)
+
+
+def _some(names: Sequence[str], separator: str) -> str:
+    """Return the first names of what may be thousands."""
+    more = [f"… and {len(names) - _MOST_NAMES} more"] * (len(names) > _MOST_NAMES)
+    return separator.join([*names[:_MOST_NAMES], *more])
 
 
 def _line(cells: tuple[object, ...]) -> str:

@@ -51,6 +51,10 @@ class _Content:
     def __init__(self, source: Readable, size: int) -> None:
         self.source, self.left = source, size
 
+    def opened(self) -> _Content:
+        """Return itself."""
+        return self
+
     def read(self, size: int, /) -> bytes:
         """Return up to ``size`` bytes, none at the member's end."""
         content = self.source.read(min(size, self.left)) if self.left else b""
@@ -75,7 +79,7 @@ def tar_members(source: Readable, limits: Limits, allowed: int) -> Members:
             raise ArchiveError(f"the archive has more than the limit of {limits.members} members")
         content = _Content(source, header.size)
         if not header.is_folder:
-            yield Packed(header.name, lambda content=content: content, allowed, header.size)
+            yield Packed(header.name, content.opened, allowed, header.size)
         _drain(content)
         _read(source, -header.size % _BLOCK)
     check_distinct(names)

@@ -1,22 +1,31 @@
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.data.calendars import calendar_for
-from fints_pipeline.data.slices import by_month, merge, slice_key, slices
-from fints_pipeline.schemas.raw_bars import RAW_BARS
+from fints_pipeline.data.slices import RAW_SLICES, merge, slice_key, slices, split
+from fints_pipeline.schemas.raw_bars import RAW_BARS as CONTRACT
 
 CRYPTO = calendar_for("crypto_24_7")
 START = datetime(2023, 1, 31, 23, 0, tzinfo=UTC)
 
 
-def raw(archive: str, minutes: list[int], known: int = 0, price: float = 1.0) -> pa.Table:
+def raw(
+    archive: str,
+    minutes: list[int],
+    known: int = 0,
+    price: float = 1.0,
+    instrument: str = "x.A",
+) -> pa.Table:
     opened = [START + timedelta(minutes=minute) for minute in minutes]
     columns = {
-        "instrument": ["x.A"] * len(minutes),
+        "instrument": [instrument] * len(minutes),
         "open_time": opened,
         "close_time": [each + timedelta(minutes=1) for each in opened],
         **{name: [price] * len(minutes) for name in ("open", "high", "low", "close", "volume")},
@@ -24,28 +33,67 @@ def raw(archive: str, minutes: list[int], known: int = 0, price: float = 1.0) ->
         "source_row": range(1, len(minutes) + 1),
         "known_at": [START + timedelta(days=40 + known)] * len(minutes),
     }
-    return pa.table(columns, schema=RAW_BARS.arrow_schema)
+    return pa.table(columns, schema=CONTRACT.arrow_schema)
 
 
 def put(lake: Lake, rows: pa.Table, archive: str, earlier: tuple[str, ...] = ()):
-    return merge(lake, "x.A", archive, by_month(rows, CRYPTO), earlier, RAW_BARS, "config")
+    found = split(rows, CRYPTO, "1m")
+    gone = {slice_key("x.A", month): rows.slice(0, 0) for month in earlier}
+    changes = [merge(lake, key, {archive: part}, "config") for key, part in (gone | found).items()]
+    return [change for change in changes if change is not None]
+
+
+def test_the_schema_asks_no_more_than_arrow_checks():
+    assert CONTRACT.schema.checks == []
+    assert [spec.checks for spec in CONTRACT.schema.columns.values()] == [[]] * 11
+    columns = raw("a", [0]).to_pydict() | {"archive": [None]}
+    with pytest.raises(SchemaError, match="nulls"):
+        RAW_SLICES.validate(pa.table(columns, schema=CONTRACT.arrow_schema))
 
 
 @given(minutes=st.lists(st.integers(-100_000, 100_000), min_size=1, max_size=50))
-def test_months_keep_every_row_in_its_order(minutes: list[int]):
-    rows = raw("a", minutes)
-    months = by_month(rows, CRYPTO)
-    assert list(months) == sorted(months)
-    assert sum(part.num_rows for part in months.values()) == len(minutes)
-    for month, part in months.items():
+def test_slices_keep_every_row_in_its_order(minutes: list[int]):
+    both = pa.concat_tables([raw("a", minutes), raw("a", minutes, instrument="x.B")])
+    rows = both.take([*range(0, both.num_rows, 2), *range(1, both.num_rows, 2)])
+    parts = split(rows, CRYPTO, "1m")
+    assert sum(part.num_rows for part in parts.values()) == 2 * len(minutes)
+    for key, part in parts.items():
         found = part.to_pylist()
-        assert {f"{each['open_time']:%Y-%m}" for each in found} == {month}
-        assert [each["source_row"] for each in found] == sorted(e["source_row"] for e in found)
+        assert {f"{each['open_time']:%Y-%m}" for each in found} == {key["month"]}
+        assert {each["instrument"] for each in found} == {key["instrument"]}
+        order = rows.filter(pc.equal(rows.column("instrument"), key["instrument"]))
+        rest = [r for r in order.to_pylist() if f"{r['open_time']:%Y-%m}" == key["month"]]
+        assert found == rest
+
+
+def test_nothing_splits_into_nothing():
+    assert split(raw("a", []), CRYPTO, "1m") == {}
 
 
 def test_fx_month_is_that_of_the_session():
     rows = raw("a", [-120, 0])  # 2023-01-31 16:00 and 18:00 New York: before and after the close
-    assert list(by_month(rows, calendar_for("fx_24_5"))) == ["2023-01", "2023-02"]
+    parts = split(rows, calendar_for("fx_24_5"), "1m")
+    assert [key["month"] for key in parts] == ["2023-01", "2023-02"]
+
+
+def test_daily_slices_stand_beside_minutes(lake: Lake):
+    put(lake, raw("a", [0]), "a")
+    ((key, part),) = split(raw("d", [0], instrument="y.B"), CRYPTO, "1D").items()
+    merge(lake, key, {"d": part}, "config")
+    assert str(key) == "raw_bars/1D/y.B/2023-01"
+    assert sorted(slices(lake)) == [("x.A", "2023-01"), ("y.B", "2023-01")]
+
+
+def test_a_slice_that_several_archives_touch_is_written_once(lake: Lake):
+    parts = {
+        name: split(raw(name, [1, 0], known), CRYPTO, "1m")[slice_key("x.A", "2023-01")]
+        for name, known in (("b", 1), ("a", 0))
+    }
+    change = merge(lake, slice_key("x.A", "2023-01"), parts, "config")
+    assert change is not None
+    rows = lake.read(slice_key("x.A", "2023-01")).to_pylist()
+    assert [(row["archive"], row["source_row"]) for row in rows] == [
+        ("a", 1), ("a", 2), ("b", 1), ("b", 2)]  # fmt: skip
 
 
 def test_changes_tell_digests_before_and_after(lake: Lake):

@@ -344,7 +344,7 @@ def test_contradicting_datasets_are_refused(inbox: Path, lake: Lake):
         stage_inbox(inbox, lake, [binance(timezone="Europe/London")])
     with pytest.raises(ConfigError, match="histdata_m1"):
         stage_inbox(inbox, lake, [binance(format="histdata_m2")])
-    with pytest.raises(ConfigError, match="bars of 1 min"):
+    with pytest.raises(ConfigError, match="holds bars of 1m"):
         stage_inbox(inbox, lake, [binance(base_frequency="5m", frequencies=("5m", "30m"))])
     with pytest.raises(ArchiveError, match="no such folder"):
         stage_inbox(inbox / "nowhere", lake, [binance()])

@@ -11,6 +11,7 @@ from fints_pipeline.base.time import months_between
 from fints_pipeline.data import archives
 from fints_pipeline.data.formats.histdata_m1 import HistdataM1
 from fints_pipeline.data.slices import FREQUENCY, RAW_BARS, slices
+from fints_pipeline.data.source_file import SourceFile
 from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline_tests.data.datasets import binance, histdata
 
@@ -63,7 +64,8 @@ def test_histdata_year(shared_data: Path, lake: Lake, tmp_path: Path):
 def test_histdata_year_is_parsed_in_about_a_second(shared_data: Path, tmp_path: Path):
     path = shared_data / "histdata" / "HISTDATA_COM_ASCII_EURUSD_M12018.zip"
     staged = archives.stage(path, tmp_path)
-    member = staged.path(staged.members[0])
+    member = staged.members[0]
+    file = SourceFile(staged.path(member), member.name, path.name, "America/New_York")
     started = time.process_time()
-    assert HistdataM1().read(member, "x", "America/New_York").table.num_rows == 372_607
+    assert HistdataM1().read(file).table.num_rows == 372_607
     assert time.process_time() - started < 4

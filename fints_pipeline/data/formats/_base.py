@@ -1,12 +1,12 @@
-"""What a format is: it recognises a file by content, knows its symbol, and reads its bars."""
+"""What a format is: it recognises a file by content, knows its symbols, and reads its bars."""
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from fints_pipeline.base.components import Component
 from fints_pipeline.base.errors import ArchiveError, ConfigError
+from fints_pipeline.data.columnar import is_columnar
+from fints_pipeline.data.source_file import HEAD_BYTES, SourceFile
 
-HEAD_BYTES = 8192
 PRICES = ("open", "high", "low", "close")
 PARSED_SCHEMA = pa.schema(
     [
@@ -24,40 +25,62 @@ PARSED_SCHEMA = pa.schema(
         pa.field("source_row", pa.int64(), nullable=False),
     ]
 )
+ACTION_FIELDS = pa.schema(
+    [
+        pa.field("symbol", pa.string()),
+        pa.field("ex_date", pa.date32(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+    ]
+)
 _SYMBOL = re.compile(r"^[A-Za-z0-9._-]+$")
 _SAMPLE_LINES = 10
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Whether a file is of a format, and what speaks for it or against it."""
+    """Whether a file is of a format, and what speaks for it or against it.
+
+    Attributes:
+        matches: Whether the format knows the file.
+        reasons: What was seen.
+        holds: What is to be had from it; ``nothing`` for files that vendors put beside their bars.
+    """
 
     matches: bool
     reasons: tuple[str, ...]
+    holds: Literal["bars", "actions", "nothing"] = "bars"
 
 
 @dataclass(frozen=True)
 class ParsedBars:
-    """The bars of one file.
+    """What one file holds.
 
     Attributes:
-        table: `PARSED_SCHEMA`, in file order; ``open_time`` is the start of the bar.
+        table: `PARSED_SCHEMA`, in file order; ``open_time`` is the start of the bar, for daily bars
+            midnight of the session's date.
         notes: What was decided by value and is worth telling.
+        symbols: Each row's symbol, where one file holds several; None where its name tells it.
+        actions: `ACTION_FIELDS`: splits and dividends that the file records, without a symbol
+            where its name tells it; a split's value is new shares for each old one.
     """
 
     table: pa.Table
     notes: tuple[str, ...] = ()
+    symbols: pa.Array | None = None
+    actions: pa.Table | None = None
 
 
 class Format(Component):
     """A vendor's layout. One subclass a module; ``name`` is the module's name.
 
     ``version`` goes up when the same bytes read differently than before: what was parsed with
-    another version is parsed again. ``bar_minutes`` is the length of its bars.
+    another version is parsed again. ``frequencies`` are the lengths of bars that it can hold; none
+    stands for any.
     """
 
     version: ClassVar[int] = 1
-    bar_minutes: ClassVar[int] = 1
+    frequencies: ClassVar[tuple[str, ...]] = ("1m",)
 
     def check_zone(self, timezone: str) -> None:
         """Refuse a declared time zone that contradicts the format; by default any will do.
@@ -67,39 +90,43 @@ class Format(Component):
         """
 
     @abstractmethod
-    def recognise(self, head: bytes) -> Evidence:
-        """Judge a file by its first `HEAD_BYTES` bytes."""
+    def recognise(self, file: SourceFile) -> Evidence:
+        """Judge a file by how it begins, or by its columns."""
 
     @abstractmethod
     def symbol_in(self, name: str) -> str | None:
         """Return the symbol that a file's or archive's name holds, or None."""
 
     @abstractmethod
-    def read(self, path: Path, where: str, timezone: str) -> ParsedBars:
+    def read(self, file: SourceFile) -> ParsedBars:
         """Read a recognised file.
-
-        Args:
-            path: The file.
-            where: How errors name it.
-            timezone: IANA zone of naive stamps.
 
         Raises:
             ArchiveError: a row or cell cannot be read; the message names it.
         """
 
-    def symbol(self, member: str, archive: str) -> str:
-        """Return a member's symbol, by its own name or else by its archive's.
+    def known_at(self, archive: str, timezone: str) -> datetime | None:
+        """Return when an archive was delivered, where its name tells; UTC."""
+        return None
+
+    def symbol(self, file: SourceFile) -> str:
+        """Return a file's symbol, by its own name or else by what it lies in.
 
         Raises:
             ArchiveError: neither holds one, or it has characters other than letters, digits, . _ -
         """
-        names = (PurePosixPath(member.replace("\\", "/")).name, PurePosixPath(archive).name)
-        found = next((symbol for name in names if (symbol := self.symbol_in(name))), None)
+        found = next((symbol for name in file.names if (symbol := self.symbol_in(name))), None)
         if found is None:
             raise ArchiveError(
-                f"neither name holds a symbol as {self.name} writes it", where=" in ".join(names)
+                f"neither name holds a symbol as {self.name} writes it",
+                where=" in ".join(file.names),
             )
         return check_symbol(found)
+
+
+def is_symbol(symbol: str) -> bool:
+    """Return whether a symbol is made of letters, digits, ``.``, ``_`` and ``-``."""
+    return bool(_SYMBOL.match(symbol) and symbol.strip("."))
 
 
 def check_symbol(symbol: str) -> str:
@@ -108,7 +135,7 @@ def check_symbol(symbol: str) -> str:
     Raises:
         ArchiveError: it is not.
     """
-    if not _SYMBOL.match(symbol) or not symbol.strip("."):
+    if not is_symbol(symbol):
         raise ArchiveError(
             f"symbol {symbol!r} has characters other than letters, digits, '.', '_' and '-'",
             fix="rename the file",
@@ -132,10 +159,28 @@ def parsed(
     )
 
 
+def action_table(
+    symbol: str | None, ex_dates: npt.NDArray[np.datetime64], kind: str, values: object
+) -> pa.Table:
+    """Return `ACTION_FIELDS` of one symbol's actions of one kind."""
+    count = len(ex_dates)
+    return pa.Table.from_arrays(
+        [
+            pa.array([symbol] * count, pa.string()),
+            pa.array(ex_dates.astype("datetime64[D]")),
+            pa.array([kind] * count, pa.string()),
+            pa.array(values, pa.float64()),
+        ],
+        schema=ACTION_FIELDS,
+    )
+
+
 def not_text(head: bytes) -> str | None:
     """Return why a file's head is no UTF-8 text, or None."""
     if not head.strip():
         return "no lines of text"
+    if is_columnar(head):
+        return "a Parquet or Feather file, not text"
     if b"\0" in head:
         return "not UTF-8 text (binary, or UTF-16)"
     return None

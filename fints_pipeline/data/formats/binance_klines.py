@@ -8,15 +8,13 @@ Source: https://github.com/binance/binance-public-data
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from fints_pipeline.data.csv_table import bad_cell, read_csv
+from fints_pipeline.data.csv_table import read_csv
 from fints_pipeline.data.epochs import UNITS, to_microseconds, units_of
 from fints_pipeline.data.formats._base import (
-    HEAD_BYTES,
     PRICES,
     Evidence,
     Format,
@@ -27,6 +25,8 @@ from fints_pipeline.data.formats._base import (
     sample_lines,
     utc_only,
 )
+from fints_pipeline.data.source_file import SourceFile
+from fints_pipeline.data.stamps import StampColumn
 
 COLUMNS = (
     "open_time",
@@ -40,7 +40,7 @@ COLUMNS = (
     "ignore",
 )
 _TYPES = {"open_time": pa.int64(), **{name: pa.float64() for name in (*PRICES, "volume")}}
-_NAME = re.compile(r"^(.+)-1m-\d{4}-\d{2}(-\d{2})?\.(csv|zip)$", re.IGNORECASE)
+_NAME = re.compile(r"^(.+)-1m-\d{4}-\d{2}(-\d{2})?\.(csv|zip|csv\.gz)$", re.IGNORECASE)
 # Close time is the bar's last moment in the epoch's own unit: 59.999 s, 59.999999 s …
 _SHORTEST, _LONGEST = 59_000_000, 60_000_000
 
@@ -52,8 +52,9 @@ class BinanceKlines(Format):
         """Refuse any zone but UTC, in which epochs count."""
         utc_only(self.name, timezone)
 
-    def recognise(self, head: bytes) -> Evidence:
+    def recognise(self, file: SourceFile) -> Evidence:
         """Look for 12 columns that begin with an epoch and span one minute."""
+        head = file.head
         if fault := not_text(head):
             return Evidence(False, (fault,))
         lines = sample_lines(head)
@@ -80,19 +81,14 @@ class BinanceKlines(Format):
         match = _NAME.match(name)
         return match[1] if match else None
 
-    def read(self, path: Path, where: str, timezone: str) -> ParsedBars:
+    def read(self, file: SourceFile) -> ParsedBars:
         """Read the bars; the unit of each row's epoch is told by its value."""
-        with path.open("rb") as stream:
-            lines = sample_lines(stream.read(HEAD_BYTES))
+        lines = sample_lines(file.head)
         skip = 1 if lines and _header(lines[0]) is not None else 0
-        table = read_csv(path, where, COLUMNS, _TYPES, skip_rows=skip)
-        first_row = 1 + skip
-        times = table.column("open_time")
-        if times.null_count:
-            at = times.is_null().to_pylist().index(True)
-            raise bad_cell(where, first_row + at, "open_time", "", "an epoch in s, ms, µs or ns")
-        micros, notes = to_microseconds(times.to_numpy(), where, "open_time", first_row)
-        return ParsedBars(parsed(micros.astype("datetime64[us]"), table, first_row), notes)
+        table = read_csv(file.path, file.where, COLUMNS, _TYPES, skip_rows=skip)
+        column = StampColumn(table.column("open_time"), "open_time", file.where, 1 + skip)
+        opened, notes = column.utc()
+        return ParsedBars(parsed(opened, table, 1 + skip), notes)
 
 
 def _header(line: str) -> list[str] | None:

@@ -9,7 +9,6 @@ Source: https://www.histdata.com/f-a-q/data-files-detailed-specification/
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,7 @@ from fints_pipeline.data.formats._base import (
     parsed,
     sample_lines,
 )
+from fints_pipeline.data.source_file import SourceFile
 from fints_pipeline.data.wall_clock import to_utc
 
 COLUMNS = ("stamp", *PRICES, "volume")
@@ -42,11 +42,11 @@ _EXPECTED = "a stamp like 20180131 170000"
 class HistdataM1(Format):
     """HistData generic ASCII, 1-minute bars."""
 
-    def recognise(self, head: bytes) -> Evidence:
+    def recognise(self, file: SourceFile) -> Evidence:
         """Look for six semicolon-separated columns that begin with a stamp."""
-        if fault := not_text(head):
+        if fault := not_text(file.head):
             return Evidence(False, (fault,))
-        lines = sample_lines(head)
+        lines = sample_lines(file.head)
         faults = [fault for fault in map(_fault, lines) if fault is not None]
         if len(faults) * 2 >= len(lines):
             return Evidence(False, (f"first misfit: {faults[0]}",))
@@ -59,11 +59,11 @@ class HistdataM1(Format):
         match = _MEMBER.match(name) or _ARCHIVE.match(name)
         return match[1] if match else None
 
-    def read(self, path: Path, where: str, timezone: str) -> ParsedBars:
-        """Read the bars; stamps are taken for wall clock of ``timezone``."""
-        table = read_csv(path, where, COLUMNS, _TYPES, delimiter=";")
-        local = parse_stamps(table.column("stamp"), where)
-        return ParsedBars(parsed(to_utc(local, timezone, where), table))
+    def read(self, file: SourceFile) -> ParsedBars:
+        """Read the bars; stamps are taken for wall clock of the file's zone."""
+        table = read_csv(file.path, file.where, COLUMNS, _TYPES, delimiter=";")
+        local = parse_stamps(table.column("stamp"), file.where)
+        return ParsedBars(parsed(to_utc(local, file.timezone, file.where), table))
 
 
 def parse_stamps(stamps: pa.ChunkedArray, where: str) -> npt.NDArray[np.datetime64]:

@@ -8,6 +8,7 @@ from fints_pipeline.base.errors import ArchiveError, ConfigError
 from fints_pipeline.data.formats._base import PARSED_SCHEMA, Format
 from fints_pipeline.data.formats.binance_klines import BinanceKlines
 from fints_pipeline_tests.data.archive_builders import FIRST_MS, histdata, klines
+from fints_pipeline_tests.data.formats.members import member, named
 
 FORMAT = BinanceKlines()
 HEADERS = [
@@ -17,16 +18,24 @@ HEADERS = [
 
 
 def read(tmp_path: Path, content: bytes) -> list[dict[str, object]]:
-    path = tmp_path / "member"
-    path.write_bytes(content)
-    assert FORMAT.recognise(content[:8192]).matches
-    table = FORMAT.read(path, "f.csv", "UTC").table
+    file = member(tmp_path, content)
+    assert FORMAT.recognise(file).matches
+    table = FORMAT.read(file).table
     assert table.schema == PARSED_SCHEMA
     return table.to_pylist()
 
 
 def test_formats_are_found_by_file_name():
-    assert available("fints_pipeline.data.formats", Format) == ["binance_klines", "histdata_m1"]
+    assert available("fints_pipeline.data.formats", Format) == [
+        "binance_klines",
+        "custom",
+        "histdata_m1",
+        "ibkr_bars",
+        "lean_daily",
+        "lean_minute",
+        "pystock",
+        "yahoo_daily",
+    ]
     assert FORMAT.name == "binance_klines"
 
 
@@ -58,9 +67,8 @@ def test_no_first_row_is_eaten(tmp_path: Path):
 
 
 def test_unit_may_change_within_a_file(tmp_path: Path):
-    path = tmp_path / "member"
-    path.write_bytes(klines(2) + klines(2, FIRST_MS + 120_000, scale=1000))
-    bars = FORMAT.read(path, "f.csv", "UTC")
+    content = klines(2) + klines(2, FIRST_MS + 120_000, scale=1000)
+    bars = FORMAT.read(member(tmp_path, content))
     minutes = [each.minute for each in bars.table.column("open_time").to_pylist()]
     assert minutes == [0, 1, 2, 3]
     assert bars.notes == ("rows 1 to 2: epochs in ms", "rows 3 to 4: epochs in µs")
@@ -75,29 +83,27 @@ def test_values_that_are_wrong_but_numbers_are_kept_for_the_cleaner(tmp_path: Pa
 
 @pytest.mark.parametrize("rows", [30, 60_000])
 def test_bad_cell_is_named_wherever_it_is(tmp_path: Path, rows: int):
-    path = tmp_path / "member"
-    path.write_bytes(
-        klines(rows) + klines(1).replace(b",99.0,", b",9 9,").replace(b",98.0,", b",9 9,")
-    )
+    bad = klines(1).replace(b",99.0,", b",9 9,").replace(b",98.0,", b",9 9,")
+    file = member(tmp_path, klines(rows) + bad, archive="a.zip")
     with pytest.raises(ArchiveError, match="cell '9 9' is not a number") as refusal:
-        FORMAT.read(path, "a.zip: f.csv", "UTC")
+        FORMAT.read(file)
     assert refusal.value.where == f"a.zip: f.csv, row {rows + 1}, column low"
 
 
-def test_another_formats_content_is_not_recognised():
-    evidence = FORMAT.recognise(histdata(["20180101 170000"] * 3))
+def test_another_formats_content_is_not_recognised(tmp_path: Path):
+    evidence = FORMAT.recognise(member(tmp_path, histdata(["20180101 170000"] * 3)))
     assert not evidence.matches
     assert "columns" in evidence.reasons[0] or "header" in evidence.reasons[0]
 
 
 def test_symbols_come_from_names():
-    assert FORMAT.symbol("BTCUSDT-1m-2023-01.csv", "x.zip") == "BTCUSDT"
-    assert FORMAT.symbol("some/folder/BTC-USD-1m-2023-01-31.csv", "x.zip") == "BTC-USD"
-    assert FORMAT.symbol("data.csv", "ETHUSDT-1m-2023-01.zip") == "ETHUSDT"
+    assert FORMAT.symbol(named("BTCUSDT-1m-2023-01.csv", "x.zip")) == "BTCUSDT"
+    assert FORMAT.symbol(named("some/folder/BTC-USD-1m-2023-01-31.csv", "x.zip")) == "BTC-USD"
+    assert FORMAT.symbol(named("data.csv", "ETHUSDT-1m-2023-01.zip")) == "ETHUSDT"
     with pytest.raises(ArchiveError, match="neither name holds a symbol"):
-        FORMAT.symbol("BTCUSDT-5m-2023-01.csv", "x.zip")
+        FORMAT.symbol(named("BTCUSDT-5m-2023-01.csv", "x.zip"))
     with pytest.raises(ArchiveError, match="characters other than"):
-        FORMAT.symbol("BTC USDT-1m-2023-01.csv", "x.zip")
+        FORMAT.symbol(named("BTC USDT-1m-2023-01.csv", "x.zip"))
 
 
 def test_epochs_count_in_utc_only():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fints_pipeline.base.errors import ArchiveError
 from fints_pipeline.data.formats.histdata_m1 import HistdataM1
 from fints_pipeline_tests.data.archive_builders import histdata, klines
+from fints_pipeline_tests.data.formats.members import member, named
 
 FORMAT = HistdataM1()
 NEW_YORK = "America/New_York"
@@ -15,14 +16,13 @@ MOMENTS = st.datetimes(datetime(1950, 1, 1), datetime(2100, 1, 1))
 
 
 def opened(tmp_path: Path, content: bytes, zone: str = NEW_YORK) -> list[datetime]:
-    path = tmp_path / "member"
-    path.write_bytes(content)
-    return FORMAT.read(path, "f.csv", zone).table.column("open_time").to_pylist()
+    file = member(tmp_path, content, "f.csv", timezone=zone)
+    return FORMAT.read(file).table.column("open_time").to_pylist()
 
 
 def test_stamps_are_wall_clock_of_the_declared_zone(tmp_path: Path):
     content = histdata(["20180105 083000", "20180706 083000"])
-    assert FORMAT.recognise(content).matches
+    assert FORMAT.recognise(member(tmp_path, content)).matches
     assert [each.hour for each in opened(tmp_path, content)] == [13, 12]
     assert [each.hour for each in opened(tmp_path, content, "EST")] == [13, 13]
 
@@ -80,15 +80,16 @@ def test_bad_price_is_named(tmp_path: Path):
         b"2018.01.01;17:00;1;1;1;0\n",
     ],
 )
-def test_other_content_is_not_recognised(content: bytes):
-    evidence = FORMAT.recognise(content)
+def test_other_content_is_not_recognised(tmp_path: Path, content: bytes):
+    evidence = FORMAT.recognise(member(tmp_path, content))
     assert not evidence.matches
     assert evidence.reasons
 
 
 def test_symbols_come_from_names():
-    assert FORMAT.symbol("DAT_ASCII_EURUSD_M1_2018.csv", "x.zip") == "EURUSD"
-    assert FORMAT.symbol("DAT_ASCII_EURUSD_M1_201807.csv", "x.zip") == "EURUSD"
-    assert FORMAT.symbol("a.csv", "HISTDATA_COM_ASCII_USDJPY_M12018.zip") == "USDJPY"
+    assert FORMAT.symbol(named("DAT_ASCII_EURUSD_M1_2018.csv", "x.zip")) == "EURUSD"
+    assert FORMAT.symbol(named("DAT_ASCII_EURUSD_M1_201807.csv", "x.zip")) == "EURUSD"
+    assert FORMAT.symbol(named("a.csv", "HISTDATA_COM_ASCII_USDJPY_M12018.zip")) == "USDJPY"
+    assert FORMAT.symbol(named("HISTDATA_COM_ASCII_USDJPY_M12018.zip/a.csv", "x.zip")) == "USDJPY"
     with pytest.raises(ArchiveError, match="neither name holds a symbol"):
-        FORMAT.symbol("eurusd.csv", "x.zip")
+        FORMAT.symbol(named("eurusd.csv", "x.zip"))

@@ -1,0 +1,98 @@
+"""What LEAN's daily and minute files share: scaled prices, and the files that stand beside them.
+
+Source: https://www.quantconnect.com/docs/v2/writing-algorithms/importing-data (US equity formats)
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fints_pipeline.data.csv_table import read_csv
+from fints_pipeline.data.formats._base import (
+    ACTION_FIELDS,
+    PARSED_SCHEMA,
+    PRICES,
+    Evidence,
+    ParsedBars,
+    action_table,
+    is_number,
+    not_text,
+    sample_lines,
+)
+from fints_pipeline.data.source_file import SourceFile
+from fints_pipeline.data.stamps import StampColumn
+
+SCALE = 10_000.0
+_FACTOR_COLUMNS = ("date", "price_factor", "split_factor", "reference_price")
+_FACTOR_TYPES = {"date": pa.string(), **dict.fromkeys(_FACTOR_COLUMNS[1:], pa.float64())}
+_DAY = re.compile(r"^\d{8}$")
+# Factors are written with 7 digits; a ratio of two is a fraction if it is one within this.
+_FACTOR_NOISE, _LARGEST_TERM = 1e-4, 100
+_DIVIDEND_DIGITS = 4
+
+
+def companion(file: SourceFile) -> Evidence | None:
+    """Return what a factor or map file is, None for any other file."""
+    if not_text(file.head):
+        return None
+    rows = [line.split(",") for line in sample_lines(file.head)]
+    if not rows or not all(_DAY.match(row[0]) for row in rows):
+        return None
+    if all(len(row) == 4 and all(map(is_number, row[1:])) for row in rows):
+        reasons = ("a LEAN factor file: date, price factor, split factor, reference price",)
+        return Evidence(True, reasons, holds="actions")
+    if all(len(row) in (2, 3) and not is_number(row[1]) for row in rows):
+        return Evidence(True, ("a LEAN map file: date, ticker; renames are not read",), "nothing")
+    return None
+
+
+def read_factors(file: SourceFile) -> ParsedBars:
+    """Read a factor file's splits and dividends.
+
+    A row's factors hold up to and including its date, so an action's ex-date is the session after
+    it; here it is the day after, which who knows the calendar moves to the next session.
+
+    Raises:
+        ArchiveError: a row cannot be read.
+    """
+    table = read_csv(file.path, file.where, _FACTOR_COLUMNS, _FACTOR_TYPES)
+    days, _ = StampColumn(table.column("date"), "date", file.where, text_format="%Y%m%d").dates()
+    order = np.argsort(days)
+    price, split, reference = (table.column(name).to_numpy()[order] for name in _FACTOR_COLUMNS[1:])
+    after = days[order][:-1] + np.timedelta64(1, "D")
+    ratios = np.array([_fraction(ratio) for ratio in split[1:] / split[:-1]])
+    paid = np.round(reference[:-1] * (1 - price[:-1] / price[1:]), _DIVIDEND_DIGITS)
+    splits, dividends = ratios != 1, paid > 0
+    actions = pa.concat_tables(
+        [
+            action_table(None, after[splits], "split", ratios[splits]),
+            action_table(None, after[dividends], "dividend", paid[dividends]),
+        ]
+    )
+    return ParsedBars(PARSED_SCHEMA.empty_table(), actions=actions.cast(ACTION_FIELDS))
+
+
+def unscaled(table: pa.Table) -> pa.Table:
+    """Return a table with its prices divided by `SCALE`."""
+    for name in PRICES:
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, pc.divide(table.column(name), SCALE))
+    return table
+
+
+def price_fault(cells: list[str]) -> str | None:
+    """Return why four cells are no prices as LEAN writes them (no decimal point), or None."""
+    if not all(re.fullmatch(r"-?\d+", cell) for cell in cells if cell):
+        return "prices are not whole numbers (× 10 000)"
+    return None
+
+
+def _fraction(ratio: float) -> float:
+    """Return the simple fraction that a ratio of rounded factors stands for."""
+    near = Fraction(ratio).limit_denominator(_LARGEST_TERM)
+    return float(near) if near and abs(ratio / float(near) - 1) < _FACTOR_NOISE else ratio
