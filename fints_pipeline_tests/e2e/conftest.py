@@ -1,5 +1,4 @@
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,15 @@ from fints_pipeline.data.synthetic import make_market
 CONFIGS = Path(__file__).parent / "configs"
 
 
+def point_at(root: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let Dagster and MLflow keep their records below ``root``."""
+    patch.setenv("DAGSTER_HOME", str(root / "dagster"))
+    patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterator[Locations]:
-    """Return the folders of a pipeline that has run on two months of one synthetic symbol."""
+def run_once(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Locations:
+    """Run the pipeline on two months of one synthetic symbol."""
     root = tmp_path_factory.mktemp("e2e")
     locations = Locations(root / "lake", root / "inbox", root / "configs")
     shutil.copytree(project / "configs", locations.configs)
@@ -22,7 +27,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Iterato
     (root / "dagster").mkdir()
     shutil.copy(project / "dagster.yaml", root / "dagster")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DAGSTER_HOME", str(root / "dagster"))
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+        point_at(root, patch)
         pipeline.run(locations, ["tiny"])
-        yield locations
+    return locations
+
+
+@pytest.fixture
+def finished(run_once: Locations, monkeypatch: pytest.MonkeyPatch) -> Locations:
+    """Return the folders of a pipeline that has run, its instance and store at hand."""
+    point_at(run_once.configs.parent, monkeypatch)
+    return run_once
