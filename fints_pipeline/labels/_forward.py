@@ -1,11 +1,12 @@
-"""The trade that every label here is about: in at the next open, out `horizon` bars later."""
+"""What labels look ahead at: a trade from the next open on, a value some bars later."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from fints_pipeline.base.rolling import log_ratio
+from fints_pipeline.base.rolling import FloatArray, log_ratio
+from fints_pipeline.labels._prices import adjusted
 from fints_pipeline.labels.base import Labelled
 
 
@@ -23,7 +24,7 @@ def forward_return(bars: pd.DataFrame, horizon: int, within_session: bool) -> La
     rows = max(0, count - horizon - 1)
     entry, exit_ = slice(1, 1 + rows), slice(1 + horizon, 1 + horizon + rows)
 
-    open_ = bars["open"].to_numpy(dtype=np.float64) * bars["split_factor"].to_numpy(np.float64)
+    open_ = adjusted(bars, "open")
     is_filled = bars["is_filled"].to_numpy(dtype=np.bool_)
     tradable = ~(is_filled[entry] | is_filled[exit_])
     if within_session:
@@ -39,3 +40,18 @@ def forward_return(bars: pd.DataFrame, horizon: int, within_session: bool) -> La
 def name(stem: str, horizon: int, within_session: bool) -> str:
     """Return a column name such as `direction_12`, or `direction_12_session` within sessions."""
     return f"{stem}_{horizon}" + ("_session" if within_session else "")
+
+
+def ahead_of(values: FloatArray, rows: int) -> FloatArray:
+    """Return the value `rows` rows after each row, NaN at the last ones."""
+    out = np.full(values.size, np.nan)
+    out[: max(0, values.size - rows)] = values[rows:]
+    return out
+
+
+def known_at_close(bars: pd.DataFrame, value: FloatArray, horizon: int) -> Labelled:
+    """Return a label that is known at the close of bar t + h, h = `horizon`."""
+    close_time = bars["close_time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    end = np.full(len(bars), np.datetime64("NaT"), dtype="datetime64[us]")
+    end[: max(0, len(bars) - horizon)] = close_time[horizon:]
+    return Labelled(value, np.where(np.isnan(value), np.datetime64("NaT"), end))

@@ -63,10 +63,16 @@ class Label(Component):
         """
         return self.horizon + 1
 
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Columns of the features table that it reads, in row t alone."""
+        return ()
+
     @abstractmethod
     def compute(self, bars: pd.DataFrame) -> Labelled:
         """Compute the label.
 
         Args:
-            bars: BarsSchema of one instrument, ascending `open_time`; not changed.
+            bars: BarsSchema of one instrument, ascending `open_time`, with each of `features` as a
+                further column; not changed.
         """

@@ -50,6 +50,11 @@ class LabelsConfig(Config):
         return max((label.ahead for label in self.labels), default=0)
 
     @property
+    def features(self) -> tuple[str, ...]:
+        """Columns of the features table that the labels read, sorted."""
+        return tuple(sorted({name for label in self.labels for name in label.features}))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the label columns, in order, each followed by the name of its end."""
         return tuple(name for label in self.labels for name in label.columns)

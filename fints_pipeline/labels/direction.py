@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from fints_pipeline.base.rolling import FloatArray, log_ratio, previous, rolling_mean
+from fints_pipeline.base.rolling import FloatArray
 from fints_pipeline.labels._forward import forward_return, name
+from fints_pipeline.labels._prices import trailing_volatility
 from fints_pipeline.labels.base import Label, Labelled
 
 BPS = 1e-4
@@ -59,8 +60,5 @@ class Direction(Label):
         """Return half the width of the dead band in log return, as known at each bar's close."""
         if self.unit == "bps":
             return np.full(len(bars), self.dead_band * BPS)
-        factor = bars["split_factor"].to_numpy(dtype=np.float64)
-        close = bars["close"].to_numpy(dtype=np.float64) * factor
-        returns = log_ratio(close, previous(close))
-        sigma = np.sqrt(rolling_mean(returns * returns, self.window))
+        sigma = trailing_volatility(bars, self.window)
         return self.dead_band * math.sqrt(self.horizon) * sigma

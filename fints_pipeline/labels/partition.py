@@ -6,6 +6,7 @@ from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
 from fints_pipeline.base.lake.history import read_surroundings
+from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.labels.config import LabelsConfig
 from fints_pipeline.labels.stage import run
 from fints_pipeline.schemas.labels import labels_contract
@@ -20,13 +21,21 @@ def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: s
     partition stale.
 
     Raises:
-        KeyNotFoundError: the month's bars are not in the lake.
+        KeyNotFoundError: the month's bars, or features that a label reads, are not in the lake.
     """
     read = read_surroundings(
         lake, "bars", freq, instrument, month, before=config.lookback, after=config.ahead
     )
-    frame = run(config, to_pandas(read.rows)).iloc[read.start : read.stop]
+    bars = to_pandas(read.rows)
+    inputs = dict(read.inputs)
+    if config.features:
+        features_key = series_key("features", freq, instrument, month)
+        features = to_pandas(lake.read(features_key, ["open_time", *config.features]))
+        # Rows of other months need none: a label reads features of its own row alone.
+        bars = bars.merge(features, on="open_time", how="left", validate="one_to_one")
+        inputs |= digests(lake, [features_key])
+    frame = run(config, bars).iloc[read.start : read.stop]
     contract = labels_contract([label.column for label in config.labels])
-    lineage = Lineage(CODE_VERSION, fingerprint(config), read.inputs)
+    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
     key = series_key("labels", freq, instrument, month)
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)

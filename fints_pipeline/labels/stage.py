@@ -17,7 +17,8 @@ def run(config: LabelsConfig, bars: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         config: which labels, in which order.
-        bars: BarsSchema of one instrument, ascending `open_time`; not changed.
+        bars: BarsSchema of one instrument, ascending `open_time`, with each of `config.features`
+            as a further column; not changed.
 
     Returns:
         frame with one row a bar and a fresh index: instrument, open_time, close_time, session,

@@ -28,7 +28,12 @@ def kind_of(name: str) -> type[Label]:
 
 def of(label: Label) -> laws.Compute:
     config = LabelsConfig(labels=(label,))
-    return lambda bars: labels.run(config, bars)
+    return lambda bars: labels.run(config, with_features(label, bars))
+
+
+def with_features(label: Label, bars: pd.DataFrame) -> pd.DataFrame:
+    """Add the feature columns that the label reads, each the bar's own body."""
+    return bars.assign(**dict.fromkeys(label.features, bars["close"] - bars["open"]))
 
 
 def drawn(data: st.DataObject, name: str) -> tuple[Label, pd.DataFrame]:
@@ -38,7 +43,7 @@ def drawn(data: st.DataObject, name: str) -> tuple[Label, pd.DataFrame]:
 
 
 def test_every_label_is_found() -> None:
-    assert len(NAMES) >= 2
+    assert len(NAMES) >= 6
 
 
 @every_label
@@ -84,7 +89,7 @@ def test_partitions_equal_the_whole(name: str, data: st.DataObject) -> None:
 def test_shape_and_interval(name: str, data: st.DataObject) -> None:
     label, bars = drawn(data, name)
     laws.check_inputs_unchanged(of(label), bars)
-    value, end = label.compute(bars)
+    value, end = label.compute(with_features(label, bars))
     assert value.dtype == np.float64
     assert end.dtype == np.dtype("datetime64[us]")
     assert value.shape == end.shape == (len(bars),)
@@ -98,7 +103,7 @@ def test_shape_and_interval(name: str, data: st.DataObject) -> None:
 @every_label
 def test_no_bars_make_no_rows(name: str) -> None:
     label = kind_of(name)()
-    table = labels.run(LabelsConfig(labels=(label,)), laws.random_bars(1).iloc[:0])
+    table = pd.DataFrame(of(label)(laws.random_bars(1).iloc[:0]))
     assert len(table) == 0
     assert str(table[label.end_column].dtype) == "datetime64[us, UTC]"
 
