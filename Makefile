@@ -10,6 +10,10 @@ PY := $(VENV)/bin/python
 # The environment is made again only when the lock changes: its checksum names the stamp.
 LOCK_SUM := $(shell cat requirements/lock.txt requirements/torch.txt | cksum | tr ' ' '-')
 READY := $(VENV)/.ready-$(LOCK_SUM)
+# Other people's libraries that benchmarks and oracle tests compare with, kept out of ours.
+PEERS := .venv-peers
+PEERS_SUM := $(shell cat requirements/peers.txt | cksum | tr ' ' '-')
+PEERS_READY := $(PEERS)/.ready-$(PEERS_SUM)
 
 # Where things live; each can be set from outside.
 export FINTS_LAKE ?= $(CURDIR)/data_lake
@@ -25,7 +29,7 @@ export HF_HUB_OFFLINE ?= 1
 
 FAST := not slow and not gpu and not shared_data and not browser and not server
 
-.PHONY: help venv home demo test test-full check ci ci-jobs ui mlflow bench lock format clean
+.PHONY: help venv peers home demo test test-full check ci ci-jobs ui mlflow bench lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +39,14 @@ venv: $(READY) ## make the environment in .venv from the lock
 $(READY):
 	@$(PYTHON) tools/environment.py $(VENV)
 	@rm -f $(VENV)/.ready-* && touch $@
+
+peers: $(PEERS_READY) ## make the environment of what we compare with, in .venv-peers
+
+$(PEERS_READY):
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
+	  --require-hashes --no-deps -r requirements/peers.txt
+	@touch $@
 
 home: venv ## initialise Dagster's home and MLflow's store, once, before anything concurrent
 	@mkdir -p .mlflow "$(DAGSTER_HOME)"
@@ -48,7 +60,7 @@ demo: home ## run the whole pipeline on a synthetic market, or on DATA=folder of
 test: venv ## run the fast tests
 	@$(PY) -m pytest -q -m "$(FAST)" $(ARGS)
 
-test-full: venv ## run every test, slow ones and real data included
+test-full: venv peers ## run every test, slow ones and real data included
 	@$(PY) -m pytest -q $(ARGS)
 
 check: venv ## check format, lint, types and who imports whom

@@ -1,5 +1,8 @@
 """Resolve pyproject.toml into requirements/lock.txt: every version pinned, every file hashed.
 
+requirements/peers.in, the packages that benchmarks and oracle tests compare with, becomes
+requirements/peers.txt in the same way; they have an environment of their own (`make peers`).
+
 torch, and the CUDA packages that its default Linux build brings, are left out: which build to take
 is the machine's or the user's choice (requirements/torch.txt pins its version). Run it with
 `make lock`, which installs uv for it.
@@ -13,12 +16,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements" / "lock.txt"
 TORCH_FAMILY = re.compile(r"^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
+PEERS = ROOT / "requirements" / "peers.txt"
 HEADER = "# Made by `make lock` from pyproject.toml; do not edit. torch stands in torch.txt.\n"
+PEERS_HEADER = "# Made by `make lock` from peers.in; do not edit.\n"
 
 
-def compile_lock() -> str:
-    """Return uv's universal resolution of the project with its dev extra."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--extra", "dev"]
+def resolve(*sources: str) -> str:
+    """Return uv's universal resolution of requirement files, or of pyproject.toml with extras."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", *sources]
     command += ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"]
     command += ["--no-annotate", "--quiet", *sys.argv[1:]]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
@@ -32,5 +37,6 @@ def without_torch(lock: str) -> str:
 
 
 if __name__ == "__main__":
-    LOCK.write_text(HEADER + without_torch(compile_lock()))
-    print(f"wrote {LOCK.relative_to(ROOT)}")
+    LOCK.write_text(HEADER + without_torch(resolve("pyproject.toml", "--extra", "dev")))
+    PEERS.write_text(PEERS_HEADER + resolve("requirements/peers.in"))
+    print(f"wrote {LOCK.relative_to(ROOT)} and {PEERS.relative_to(ROOT)}")
