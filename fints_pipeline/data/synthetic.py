@@ -15,7 +15,7 @@ The same seed and months give the same bytes.
 import hashlib
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -30,9 +30,9 @@ DATASET = "synthetic"
 CALENDAR = "XNYS"
 TICK = 0.01
 FIRST_MONTH, LAST_MONTH = "2024-07", "2024-12"
-EDGE_SYMBOL = "EDGE"
+EDGE_SYMBOL, EDGE = "EDGE", 0.08
 SYMBOLS = {
-    EDGE_SYMBOL: PathModel(start=100.0, edge=0.08),
+    EDGE_SYMBOL: PathModel(start=100.0, edge=EDGE),
     "WALKA": PathModel(start=64.0),
     "WALKB": PathModel(start=220.0),
 }
@@ -69,7 +69,11 @@ class SyntheticMarket:
 
 
 def make_market(
-    folder: Path, seed: int = 0, first_month: str = FIRST_MONTH, last_month: str = LAST_MONTH
+    folder: Path,
+    seed: int = 0,
+    first_month: str = FIRST_MONTH,
+    last_month: str = LAST_MONTH,
+    edge: float = EDGE,
 ) -> SyntheticMarket:
     """Write the archives of a synthetic market into `folder` (made where absent).
 
@@ -78,11 +82,12 @@ def make_market(
         seed: of every random number.
         first_month: of the sessions, as "2024-07".
         last_month: inclusive.
+        edge: κ of EDGE_SYMBOL; 0 makes all three symbols martingales.
     """
     folder.mkdir(parents=True, exist_ok=True)
     months = tuple(months_between(first_month, last_month))
     sessions = scheduled_sessions(months[0], months[-1])
-    paths = simulate_market(sessions, seed)
+    paths = simulate_market(sessions, seed, edge)
     split_date = _nth_session(sessions, months, SPLIT_MONTH, SPLIT_SESSION)
     hole = _hole(sessions, months)
     archives = []
@@ -99,11 +104,14 @@ def make_market(
     )
 
 
-def simulate_market(sessions: pd.DataFrame, seed: int) -> dict[str, pd.DataFrame]:
+def simulate_market(
+    sessions: pd.DataFrame, seed: int, edge: float = EDGE
+) -> dict[str, pd.DataFrame]:
     """Return every symbol's simulated minutes, hidden columns included; see price_paths."""
+    models = {**SYMBOLS, EDGE_SYMBOL: replace(SYMBOLS[EDGE_SYMBOL], edge=edge)}
     return {
         symbol: simulate(model, sessions, _generator(seed, position), TICK)
-        for position, (symbol, model) in enumerate(SYMBOLS.items())
+        for position, (symbol, model) in enumerate(models.items())
     }
 
 
