@@ -1,4 +1,4 @@
-"""Series that are not bars (rates, indices, surveys) with the time at which each became known."""
+"""Series from outside the traded market, each value with the time from which it is known."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ from collections.abc import Sequence
 import pandas as pd
 import pandera.pandas as pa
 
-from fints_pipeline.base.lake import TableKey, series_key
-from fints_pipeline.schemas.contract import TableContract, number, stamp
+from fints_pipeline.schemas.contract import TableContract, number, stamp, text
+
+EXOGENOUS_KEY = ("series", "period_end", "known_at")
+"""Columns that every exogenous series starts with."""
 
 
-def exogenous_key(source: str) -> TableKey:
-    """Return where the lake keeps a series: all of it in one partition, instrument = its name."""
-    return series_key("exogenous", "event", source, "all")
+def _known_in_order(frame: pd.DataFrame) -> pd.Series:
+    later = frame["known_at"].diff() >= pd.Timedelta(0)
+    if len(later):
+        later.iloc[0] = True
+    return later
 
 
-def exogenous_contract(values: Sequence[str]) -> TableContract:
-    """Return the schema of a series with these value columns, one row a publication.
+def exogenous_contract(columns: Sequence[str]) -> TableContract:
+    """Return the schema of an exogenous series with these value columns.
 
-    A restated value is a new row with a later `known_at`; the old row stays.
+    Rows ascend by ``known_at``, then ``period_end``. A restated value is a further row with the
+    same ``period_end`` and a later ``known_at``.
     """
-    columns = {
-        "known_at": stamp("time of publication"),
-        **{name: number("published value", nullable=True) for name in values},
-    }
+    values = {name: number("value of the period", nullable=True) for name in columns}
     return TableContract(
         "exogenous",
         pa.DataFrameSchema(
-            columns,
-            checks=[pa.Check(_is_sorted, name="known_at_ascending")],
+            {
+                "series": text("name of the series"),
+                "period_end": stamp("end of the period that the values describe"),
+                "known_at": stamp("when the values were published: no earlier bar may use them"),
+                **values,
+            },
+            checks=[pa.Check(_known_in_order, name="known_at_ascending")],
+            unique=["period_end", "known_at"],
             strict=True,
             ordered=True,
         ),
     )
-
-
-def _is_sorted(frame: pd.DataFrame) -> bool:
-    return bool(frame["known_at"].is_monotonic_increasing)
