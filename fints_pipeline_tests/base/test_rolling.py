@@ -49,6 +49,28 @@ def test_extremes_equal_their_twins_exactly(values: np.ndarray, window: int) -> 
     np.testing.assert_array_equal(rolling.rolling_min(values, window), slow(values, window, min))
 
 
+@pytest.mark.parametrize("window", [1, 2, 7, 512, 700])
+def test_more_rows_than_a_block_equal_their_twins_exactly(window: int) -> None:
+    values = np.random.default_rng(1).normal(size=2 * rolling.BLOCK + 300)
+    values[[0, 700]] = NAN
+    for got, of in (
+        (rolling.rolling_sum(values, window), add),
+        (rolling.rolling_max(values, window), max),
+        (rolling.rolling_min(values, window), min),
+    ):
+        np.testing.assert_array_equal(got, slow(values, window, of))
+
+
+def test_squares_about_a_given_centre_equal_their_twin_exactly() -> None:
+    rng = np.random.default_rng(2)
+    values, centre = rng.normal(size=(2, rolling.BLOCK + 100))
+    got = rolling.squares_about(values, centre, 9)
+    for t in (8, 9, rolling.BLOCK + 7, rolling.BLOCK + 8, values.size - 1):
+        distances = (values[t - 8 : t + 1] - centre[t]).tolist()
+        assert got[t] == add([distance * distance for distance in distances])
+    assert np.isnan(got[:8]).all()
+
+
 @given(arrays, st.integers(2, 12))
 def test_std_equals_the_exact_one(values: np.ndarray, window: int) -> None:
     scale = np.nanmax(np.abs(values), initial=0.0)
@@ -90,6 +112,8 @@ def test_previous_and_log_ratio() -> None:
     got = rolling.log_ratio(close, rolling.previous(close))
     np.testing.assert_allclose(got, [NAN, 1.0, 0.0, -1.0])
     assert rolling.previous(np.array([])).size == 0
+    np.testing.assert_array_equal(rolling.shifted(np.array([1.0, 2, 3]), 2), [NAN, NAN, 1])
+    assert np.isnan(rolling.shifted(np.array([1.0, 2]), 5)).all()
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=1, max_size=50), st.integers(0, 49))
