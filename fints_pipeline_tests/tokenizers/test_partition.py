@@ -83,6 +83,50 @@ def test_a_month_that_arrives_late_makes_the_next_one_stale(lake: Lake, bars: pd
     assert reasons == (f"tokens/5m/{AAA}/{second} has arrived",)
 
 
+@pytest.mark.parametrize("earlier", [0, 2])
+def test_a_month_before_the_first_one_makes_it_stale(
+    lake: Lake, bars: pd.DataFrame, earlier: int
+) -> None:
+    """However much earlier it is: it gives the first one another state to start from."""
+    months = bars["session"].dt.strftime("%Y-%m")
+    names = sorted(months.unique())
+    put(lake, bars[months == names[3]])
+    build(lake, names[3])
+    key = series_key("tokens", "5m", AAA, names[3])
+    assert not staleness(lake, key)
+    put(lake, bars[months == names[earlier]])
+    build(lake, names[earlier])
+    reasons = staleness(lake, key).reasons
+    assert reasons == (f"tokens/5m/{AAA}/before {names[3]} has arrived",)
+    build(lake, names[3])
+    assert not staleness(lake, key)
+
+
+def test_rebuilding_what_is_stale_gives_the_digests_of_one_clean_pass(
+    lake: Lake, bars: pd.DataFrame, tmp_path
+) -> None:
+    """Also where the change moves no token of its own month, only the state that it hands on."""
+    months = put(lake, bars)
+    for month in months:
+        build(lake, month)
+    flat = bars.index[(bars["session"].dt.strftime("%Y-%m") == months[1]) & ~bars["is_filled"]][-2]
+    bars.loc[flat, ["open", "high", "low", "close"]] += 0.01
+    put(lake, bars)
+    rebuilt = []
+    for month in months:
+        if staleness(lake, series_key("tokens", "5m", AAA, month)):
+            build(lake, month)
+            rebuilt.append(month)
+    assert rebuilt == months[1:]
+    clean = Lake(tmp_path / "clean")
+    put(clean, bars)
+    for month in months:
+        key = series_key("tokens", "5m", AAA, month)
+        assert build(clean, month).digest == lake.footer(key).digest
+        assert clean.footer(key).lineage == lake.footer(key).lineage
+        assert not staleness(lake, key)
+
+
 def test_a_month_of_another_grammar_is_not_continued(lake: Lake, bars: pd.DataFrame) -> None:
     months = put(lake, bars)
     build(lake, months[0])

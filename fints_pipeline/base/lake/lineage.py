@@ -14,6 +14,7 @@ from fints_pipeline.base.lake.lake import Lake
 
 ABSENT = ""
 """Recorded in place of a digest when an input that would have been used did not exist."""
+_BEFORE = "before "
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,16 @@ class Staleness:
 
 def digests(lake: Lake, keys: Iterable[TableKey]) -> dict[str, str]:
     """Return each partition's current digest by its key's string, or `ABSENT`."""
-    return {str(key): lake.footer(key).digest if lake.exists(key) else ABSENT for key in keys}
+    return {str(key): _digest(lake, key) for key in keys}
+
+
+def any_before(key: TableKey) -> TableKey:
+    """Return an input that stands for the last partition before a series' month, if any.
+
+    It lets a series' first month become stale when an earlier one arrives, however much earlier.
+    """
+    *series, (name, month) = key.parts
+    return TableKey(key.table, (*series, (name, _BEFORE + month)))
 
 
 def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> Staleness:
@@ -64,7 +74,19 @@ def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> 
 def current_digest(lake: Lake, name: str) -> str:
     """Return the digest of the partition that lineage calls ``name``, or `ABSENT`."""
     key = _parse(name)
-    return lake.footer(key).digest if key is not None and lake.exists(key) else ABSENT
+    return ABSENT if key is None else _digest(lake, key)
+
+
+def _digest(lake: Lake, key: TableKey) -> str:
+    name, value = key.parts[-1]
+    if name == "month" and value.startswith(_BEFORE):
+        month = value.removeprefix(_BEFORE)
+        series = key.table, key["freq"], key["instrument"]
+        earlier = [known for known in lake.months(*series) if known < month]
+        if not earlier:
+            return ABSENT
+        key = TableKey(key.table, (*key.parts[:-1], (name, earlier[-1])))
+    return lake.footer(key).digest if lake.exists(key) else ABSENT
 
 
 _PARTS = {"predictions": ("experiment", "fold")}
