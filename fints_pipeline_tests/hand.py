@@ -49,6 +49,11 @@ def hand_bars(
             "split_factor": np.array(split_factor or [1.0] * count, dtype=np.float64),
             "is_filled": np.isin(np.arange(count), list(filled)),
             "is_partial": False,
+            "is_halted": False,
+            "is_suspect": False,
+            "is_extended": False,
+            "opens_filled": np.isin(np.arange(count), list(filled)),
+            "partial_so_far": False,
         }
     )[list(BAR_COLUMNS)]
 

@@ -37,6 +37,8 @@ def random_bars(
     filled: float = 0.05,
     zero_range: float = 0.05,
     splits: float = 0.0,
+    suspect: float = 0.02,
+    stale_opens: float = 0.02,
     volume: Volume = "full",
     instrument: str = "test.AAA",
 ) -> pd.DataFrame:
@@ -55,6 +57,8 @@ def random_bars(
         filled: share of the rows that are filled (all four prices at the close before, volume 0).
         zero_range: share of the rows that traded at one price.
         splits: chance that a session begins with a split (2:1, 5:1 or a 1:10 reverse split).
+        suspect: share of the rows that are suspect.
+        stale_opens: share of the rows, besides the filled ones, that nobody traded at the open of.
         volume: "full"; "some" (a tenth null); "none" (all null).
         instrument: value of the `instrument` column.
 
@@ -62,6 +66,8 @@ def random_bars(
         frame of `n` rows, ascending `open_time`, with a fresh RangeIndex.
     """
     rng = np.random.default_rng(seed)
+    # Flags draw from a source of their own, so that prices do not depend on them.
+    flags = np.random.default_rng([seed, 1])
     clock = _clock(n, rng, sessions, continuous, minutes, missing)
     starts = np.r_[True, clock["session"].to_numpy()[1:] != clock["session"].to_numpy()[:-1]]
     ratios = np.ones(n)
@@ -80,6 +86,11 @@ def random_bars(
         split_factor=np.cumprod(ratios),
         is_filled=is_filled,
         is_partial=False,
+        is_halted=False,
+        is_suspect=flags.random(n) < suspect,
+        is_extended=False,
+        opens_filled=is_filled | (flags.random(n) < stale_opens),
+        partial_so_far=flags.random(n) < missing,
     )
     return frame[list(BAR_COLUMNS)]
 
@@ -99,6 +110,11 @@ BAR_COLUMNS = (
     "split_factor",
     "is_filled",
     "is_partial",
+    "is_halted",
+    "is_suspect",
+    "is_extended",
+    "opens_filled",
+    "partial_so_far",
 )
 
 

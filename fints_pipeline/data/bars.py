@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
 from fints_pipeline.base.time import check_month, minutes
-from fints_pipeline.data.calendars import Segments, aware_utc, calendar_for
-from fints_pipeline.data.cleaning import CleanRows, clean
+from fints_pipeline.data.account import quality_report
+from fints_pipeline.data.calendars import Segments, aware_utc, naive_utc
+from fints_pipeline.data.cleaning import clean, count_rule
 from fints_pipeline.data.config import DatasetConfig
-from fints_pipeline.data.corporate_actions import split_factor
-from fints_pipeline.data.filling import fill, known_until, missing_after
-from fints_pipeline.data.quality import QualityReport
+from fints_pipeline.data.corporate_actions import split_factor, splits_by_date
+from fints_pipeline.data.filling import fill, known_until
+from fints_pipeline.data.flags import (
+    Floats,
+    Suspects,
+    halted,
+    partial_so_far,
+    suspects,
+    untraded,
+)
+from fints_pipeline.data.quality import QualityReport, RuleCount
 from fints_pipeline.data.resampling import resample
-from fints_pipeline.data.rules import Schedule
+from fints_pipeline.data.rules import Mask, Schedule, mask, values
+from fints_pipeline.data.splits import sessions_of, split_doubts
 
 COLUMNS = [
     "instrument", "open_time", "close_time", "session", "session_open", "session_close",
     "open", "high", "low", "close", "volume", "split_factor", "is_filled", "is_partial",
+    "is_halted", "is_suspect", "is_extended", "opens_filled", "partial_so_far",
 ]  # fmt: skip
 
 
@@ -37,12 +49,17 @@ class BarsResult:
 
 
 def run(
-    config: DatasetConfig, raw: pd.DataFrame, actions: pd.DataFrame, instrument: str, month: str
+    config: DatasetConfig,
+    raw: pd.DataFrame,
+    actions: pd.DataFrame,
+    instrument: str,
+    month: str,
+    as_of: datetime | None = None,
 ) -> BarsResult:
-    """Clean, fill and resample one month.
+    """Clean, flag, fill and resample one month.
 
-    Causal: a bar depends on raw rows that open before its close, and on nothing later. Filled bars
-    and the last, unfinished interval appear once it is known that their time is over
+    Causal: a bar and its flags depend on raw rows that open before its close, and on nothing later.
+    Filled bars and the last, unfinished interval appear once it is known that their time is over
     (`filling.known_until`).
 
     Args:
@@ -51,17 +68,23 @@ def run(
         actions: Corporate actions of all time in the columns of corporate_actions.
         instrument: ``dataset.SYMBOL``.
         month: Month of the session dates, for example ``2023-01``.
+        as_of: Leaves out what closed later, and takes each bar and split as it was known then;
+            aware. By default ``config.versions`` says which delivery counts.
 
     Raises:
         CalendarError: the calendar does not cover the month.
         SchemaError: a split ratio is not a positive number.
     """
-    calendar = calendar_for(config.calendar)
+    calendar = config.calendar_of(instrument.partition(".")[2])
     base = minutes(config.base_frequency)
     schedule = Schedule(calendar, check_month(month), np.timedelta64(base, "m"))
     segments = schedule.segments
-    cleaned = clean(raw, schedule, config.has_volume)
+    moment = None if as_of is None else naive_utc([as_of])[0]
+    cleaned = clean(raw, schedule, config.has_volume, config.versions, moment)
     until = known_until(cleaned.placed, segments, schedule.step)
+    until = until if moment is None else min(until, moment)
+    factor = split_factor(actions, instrument, segments.session, as_of)
+    suspect = suspects(cleaned.rows, schedule, factor, config.rules)
     filled = fill(
         cleaned.rows,
         segments,
@@ -70,85 +93,67 @@ def run(
         until=until,
         fill_volume=0.0 if config.has_volume else np.nan,
     )
-    bars = _bars(filled, segments, schedule.step, actions, instrument)
+    flags = _flags(filled, suspect, schedule, config)
+    bars = _bars(filled.assign(**flags), segments, factor, instrument)
     frames = {
         frequency: bars
         if frequency == config.base_frequency
         else resample(bars, frequency, segments, until)
         for frequency in config.frequencies
     }
-    quality = _quality(cleaned, filled, schedule, until, len(raw), instrument)
+    recorded = splits_by_date(actions, instrument, as_of)
+    quality = quality_report(
+        instrument,
+        len(raw),
+        cleaned,
+        _counts(cleaned.rows, suspect),
+        filled,
+        schedule,
+        until,
+        config.rules.halt_minutes,
+        split_doubts(sessions_of(bars), recorded, config.rules.split_tolerance),
+    )
     return BarsResult(frames, quality)
 
 
+def _flags(
+    filled: pd.DataFrame, suspect: Suspects, schedule: Schedule, config: DatasetConfig
+) -> dict[str, Mask]:
+    """Return the flags of bars of the base frequency by column."""
+    segments, segment = schedule.segments, values(filled, "segment")
+    opened, closed = values(filled, "open_time"), values(filled, "close_time")
+    is_suspect = np.zeros(len(filled), dtype=np.bool_)
+    is_suspect[~values(filled, "is_filled")] = suspect.flag
+    return {
+        # A daily bar is as long as its session.
+        "is_partial": mask(closed - opened < schedule.step) & (not schedule.is_daily),
+        "is_halted": halted(filled, segment, config.rules.halt_minutes),
+        "is_suspect": is_suspect,
+        "is_extended": segments.extended[segment],
+        "opens_filled": untraded(filled),
+        "partial_so_far": partial_so_far(opened, segment, segments, schedule.step),
+    }
+
+
 def _bars(
-    filled: pd.DataFrame,
-    segments: Segments,
-    step: np.timedelta64,
-    actions: pd.DataFrame,
-    instrument: str,
+    filled: pd.DataFrame, segments: Segments, factor: Floats, instrument: str
 ) -> pd.DataFrame:
-    segment = filled["segment"].to_numpy()
-    opened, closed = filled["open_time"].to_numpy(), filled["close_time"].to_numpy()
-    session = segments.session[segment]
+    segment = values(filled, "segment")
     added = {
         "instrument": np.full(len(filled), instrument, dtype=object),
-        "open_time": aware_utc(opened),
-        "close_time": aware_utc(closed),
-        "session": session,
+        "open_time": aware_utc(values(filled, "open_time")),
+        "close_time": aware_utc(values(filled, "close_time")),
+        "session": segments.session[segment],
         "session_open": aware_utc(segments.session_open[segment]),
         "session_close": aware_utc(segments.session_close[segment]),
-        "split_factor": split_factor(actions, instrument, session),
-        "is_partial": closed - opened < step,
+        "split_factor": factor[segment],
     }
     return filled.assign(**added)[COLUMNS]
 
 
-def _quality(
-    cleaned: CleanRows,
-    filled: pd.DataFrame,
-    schedule: Schedule,
-    until: np.datetime64,
-    rows_in: int,
-    instrument: str,
-) -> QualityReport:
-    segments, rows = schedule.segments, cleaned.rows
-    due = _due(segments, schedule.step, until)
-    made = np.bincount(filled["segment"].to_numpy(), minlength=len(segments))
-    sessions, of = np.unique(segments.session, return_inverse=True)
-    due_by_session = np.bincount(of, weights=due, minlength=len(sessions)).astype(np.int64)
-    made_by_session = np.bincount(of, weights=made, minlength=len(sessions)).astype(np.int64)
-    seen = made_by_session > 0
-    holes = np.where(seen, due_by_session - made_by_session, 0)
-    over = np.zeros(len(sessions), dtype=np.bool_)
-    over[of] = segments.session_close <= until
-    return QualityReport(
-        instrument=instrument,
-        month=schedule.month,
-        rows_in=rows_in,
-        rows_out=len(filled),
-        filled=int(filled["is_filled"].sum()),
-        holes=int(holes.sum()),
-        longest_gap=_longest_gap(rows, segments, schedule.step, until),
-        sessions=int(seen.sum()),
-        partial_sessions=_dates(sessions[holes > 0]),
-        empty_sessions=_dates(sessions[over & ~seen]),
-        rules=cleaned.rules,
+def _counts(rows: pd.DataFrame, suspect: Suspects) -> tuple[RuleCount, ...]:
+    return (
+        count_rule("bad_tick", rows, suspect.bad_tick, flag="is_suspect"),
+        count_rule("reverting_spike", rows, suspect.reverting_spike),
+        count_rule("volume_anomaly", rows, suspect.volume_anomaly, flag="is_suspect"),
     )
-
-
-def _due(segments: Segments, step: np.timedelta64, until: np.datetime64) -> np.ndarray:
-    """Return how many bars of each segment are over by ``until``."""
-    whole = -((segments.start - segments.end) // step)
-    so_far = np.maximum((until - segments.start) // step, 0)
-    return np.where(until >= segments.end, whole, so_far)
-
-
-def _longest_gap(
-    rows: pd.DataFrame, segments: Segments, step: np.timedelta64, until: np.datetime64
-) -> int:
-    return int(missing_after(rows, segments, step, until).max()) if len(rows) else 0
-
-
-def _dates(sessions: np.ndarray) -> tuple[str, ...]:
-    return tuple(str(day) for day in sessions.astype("datetime64[D]"))

@@ -11,7 +11,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from fints_pipeline.base.config import Config
 from fints_pipeline.base.errors import KeyNotFoundError, UserError, nearest
 from fints_pipeline.base.time import MINUTES_A_DAY, minutes
-from fints_pipeline.data.calendars import check_calendar
+from fints_pipeline.data.calendars import Calendar, calendar_for, check_calendar
+from fints_pipeline.data.rule_parameters import RuleParameters
 
 T = TypeVar("T")
 
@@ -28,6 +29,10 @@ class DatasetConfig(Config):
         format: The file format that the data set's archives must have.
         layout: What that format has to be told, for example the columns of ``custom``.
         calendar: ``crypto_24_7``, ``fx_24_5``, or an exchange's ISO code such as ``XNYS``.
+        calendars: The calendars of symbols that keep other hours than the rest.
+        extended_minutes_before: How long before each regular open rows are kept, flagged
+            ``is_extended``; 0 drops what lies outside the regular hours.
+        extended_minutes_after: The same after each regular close.
         timezone: Time zone of stamps that carry none.
         asset_class: Kind of market.
         quote: What the prices are: of trades, or the bid side of quotes.
@@ -37,6 +42,9 @@ class DatasetConfig(Config):
         model_frequency: The one that features, labels, tokens and models are made of.
         ticks: Smallest price step by symbol, in price units; ``"*"`` stands for all others.
         max_fill_minutes: How long a last price is carried forward through missing bars.
+        versions: Which delivery of a bar counts where several differ: ``first_known``, as a trader
+            had it at the time, or ``latest``.
+        rules: What the rules that flag bars see.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -45,6 +53,9 @@ class DatasetConfig(Config):
     format: str
     layout: dict[str, Any] = Field(default_factory=dict)
     calendar: str
+    calendars: dict[str, str] = Field(default_factory=dict)
+    extended_minutes_before: int = Field(default=0, ge=0, lt=MINUTES_A_DAY)
+    extended_minutes_after: int = Field(default=0, ge=0, lt=MINUTES_A_DAY)
     timezone: str = "UTC"
     asset_class: Literal["crypto", "fx", "index", "equity", "future"]
     quote: Literal["trade", "bid"] = "trade"
@@ -54,11 +65,20 @@ class DatasetConfig(Config):
     model_frequency: str = "5m"
     ticks: dict[str, float]
     max_fill_minutes: int = Field(default=60, ge=0)
+    versions: Literal["first_known", "latest"] = "first_known"
+    rules: RuleParameters = RuleParameters()
 
     @field_validator("calendar")
     @classmethod
     def _known_calendar(cls, name: str) -> str:
         return _or_value_error(check_calendar, name)
+
+    @field_validator("calendars")
+    @classmethod
+    def _known_calendars(cls, names: dict[str, str]) -> dict[str, str]:
+        for name in names.values():
+            _or_value_error(check_calendar, name)
+        return names
 
     @field_validator("timezone")
     @classmethod
@@ -137,6 +157,11 @@ class DatasetConfig(Config):
                 fix=f"its instruments are called {self.name}.<symbol>",
             )
         return symbol
+
+    def calendar_of(self, symbol: str) -> Calendar:
+        """Return the calendar that a symbol trades by, extended hours included."""
+        name = self.calendars.get(symbol, self.calendar)
+        return calendar_for(name, self.extended_minutes_before, self.extended_minutes_after)
 
     def tick(self, symbol: str) -> float:
         """Return a symbol's smallest price step.

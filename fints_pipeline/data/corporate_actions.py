@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -10,8 +12,60 @@ from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.data.calendars import Stamps
 
 
+def actions_as_of(
+    actions: pd.DataFrame, instrument: str, as_of: datetime | None = None
+) -> pd.DataFrame:
+    """Return one version of each of an instrument's actions.
+
+    Of several deliveries for one ex-date the latest counts or, given ``as_of``, the latest that was
+    there by then. An action is public from its ex-date on, so where the first delivery came after
+    ``as_of``, that one counts: a file bought years later is history all the same, and only its
+    later corrections are not.
+
+    Args:
+        actions: Rows in the columns of corporate_actions, of any instrument and of all time, in any
+            order; left unchanged.
+        instrument: Whose actions to take.
+        as_of: Aware. Ex-dates are left to the caller.
+
+    Returns:
+        The same columns, ascending ``ex_date``, one row an ex-date and kind.
+    """
+    rows = actions[actions["instrument"] == instrument].sort_values(
+        ["ex_date", "kind", "known_at"], kind="stable"
+    )
+    key = ["ex_date", "kind"]
+    if as_of is None:
+        return rows.drop_duplicates(key, keep="last").reset_index(drop=True)
+    first_delivery = rows.groupby(key)["known_at"].transform("min")
+    there = (rows["known_at"] <= as_of) | (rows["known_at"] == first_delivery)
+    return rows[there].drop_duplicates(key, keep="last").reset_index(drop=True)
+
+
+def splits_by_date(
+    actions: pd.DataFrame, instrument: str, as_of: datetime | None = None
+) -> dict[date, float]:
+    """Return the ratio of each split by ex-date, ascending: new shares for each old one.
+
+    Raises:
+        SchemaError: a ratio is not a positive number.
+    """
+    rows = actions_as_of(actions, instrument, as_of)
+    splits = rows[rows["kind"] == "split"]
+    ratios = splits["value"].to_numpy(dtype=np.float64)
+    for ex_date, ratio in zip(splits["ex_date"], ratios, strict=True):
+        if not (np.isfinite(ratio) and ratio > 0):
+            raise SchemaError(
+                f"a split ratio must be positive, not {ratio}",
+                where=f"{instrument}, ex-date {pd.Timestamp(ex_date).date()}",
+                fix="give the number of new shares for one old share",
+            )
+    dates = (pd.Timestamp(ex_date).date() for ex_date in splits["ex_date"])
+    return dict(zip(dates, ratios.tolist(), strict=True))
+
+
 def split_factor(
-    actions: pd.DataFrame, instrument: str, sessions: Stamps
+    actions: pd.DataFrame, instrument: str, sessions: Stamps, as_of: datetime | None = None
 ) -> npt.NDArray[np.float64]:
     """Return the product of the split ratios with an ex-date up to each session.
 
@@ -21,9 +75,10 @@ def split_factor(
 
     Args:
         actions: Rows in the columns of corporate_actions, of any instrument and of all time, in any
-            order. The last delivered value of an ex-date counts; dividends do not.
+            order; dividends do not count.
         instrument: Whose splits to take.
         sessions: (T,) trading days.
+        as_of: Which version of a restated split counts; see `actions_as_of`.
 
     Returns:
         (T,) float64, dimensionless, positive.
@@ -31,18 +86,8 @@ def split_factor(
     Raises:
         SchemaError: a ratio is not a positive number.
     """
-    wanted = (actions["instrument"] == instrument) & (actions["kind"] == "split")
-    splits = actions[wanted].sort_values(["ex_date", "known_at"], kind="stable")
-    splits = splits.drop_duplicates("ex_date", keep="last")
-    ratios = splits["value"].to_numpy(dtype=np.float64)
-    for ex_date, ratio in zip(splits["ex_date"], ratios, strict=True):
-        if not (np.isfinite(ratio) and ratio > 0):
-            raise SchemaError(
-                f"a split ratio must be positive, not {ratio}",
-                where=f"{instrument}, ex-date {pd.Timestamp(ex_date).date()}",
-                fix="give the number of new shares for one old share",
-            )
-    ex_dates = pd.to_datetime(splits["ex_date"]).to_numpy().astype("datetime64[D]")
-    factors = np.concatenate([[1.0], np.cumprod(ratios)])
+    splits = splits_by_date(actions, instrument, as_of)
+    ex_dates = np.array(list(splits), dtype="datetime64[D]")
+    factors = np.cumprod([1.0, *splits.values()])
     count = np.searchsorted(ex_dates, sessions.astype("datetime64[D]"), side="right")
     return np.asarray(factors[count], dtype=np.float64)

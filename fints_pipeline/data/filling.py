@@ -24,8 +24,11 @@ def known_until(placed: pd.DataFrame, segments: Segments, step: np.timedelta64) 
     """
     if len(placed) == 0:
         return np.datetime64(0, "us")
-    until = np.datetime64(values(placed, "open_time").max() + step)
     segment = values(placed, "segment")
+    last = int(values(placed, "open_time").argmax())
+    until = np.datetime64(values(placed, "open_time")[last] + step)
+    if segment[last] >= 0:
+        until = min(until, np.datetime64(segments.end[segment[last]]))
     if segment.max() >= 0:
         close = segments.session_close[segment.max()]
         of_session = (segment >= 0) & (segments.session_close[segment] == close)

@@ -18,7 +18,7 @@ from fints_pipeline.data.quality import QualityReport
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,21 @@ class RuleCount:
     Attributes:
         rule: The rule's name.
         rows: How many raw rows it applied to.
-        rejected: True if those rows were left out, False if they were only noted.
+        rejected: True if those rows were left out, False if they were kept.
         examples: The first few of those rows, in words.
+        flag: The bars' column that marks them, where one does.
     """
 
     rule: str
     rows: int
     rejected: bool
     examples: tuple[str, ...] = ()
+    flag: str | None = None
+
+    @property
+    def effect(self) -> str:
+        """What became of the rows."""
+        return "rejected" if self.rejected else "flagged" if self.flag else "noted"
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,12 @@ class QualityReport:
         partial_sessions: Dates of the sessions that have holes.
         empty_sessions: Dates of the scheduled sessions, over by now, that have no bar at all.
         rules: Every rule with its count, zeros included.
+        halts: Stretches of ``halt_minutes`` or more in which nothing traded, inside the regular
+            hours of sessions that traded.
+        halted_minutes: How long they were, together.
+        longest_halts: The longest of them, in words.
+        unrecorded_splits: Overnight jumps that look like a split nobody recorded, in words.
+        unshown_splits: Recorded splits that the prices do not show, in words.
     """
 
     instrument: str
@@ -54,6 +67,11 @@ class QualityReport:
     partial_sessions: tuple[str, ...]
     empty_sessions: tuple[str, ...]
     rules: tuple[RuleCount, ...]
+    halts: int = 0
+    halted_minutes: int = 0
+    longest_halts: tuple[str, ...] = ()
+    unrecorded_splits: tuple[str, ...] = ()
+    unshown_splits: tuple[str, ...] = ()
 
     @property
     def rejected(self) -> int:
@@ -89,11 +107,20 @@ class QualityReport:
             "partial sessions": len(self.partial_sessions),
             "empty sessions": len(self.empty_sessions),
         }
+        findings = {
+            "halts": (self.halts, self.longest_halts),
+            "unrecorded splits": (len(self.unrecorded_splits), self.unrecorded_splits),
+            "splits that prices do not show": (len(self.unshown_splits), self.unshown_splits),
+        }
         lines = ["| figure or rule | count | examples |", "|---|---:|---|"]
         lines += [f"| {name} | {value} | |" for name, value in figures.items()]
+        lines += [
+            f"| {name} | {count} | {'; '.join(words[:EXAMPLES])} |"
+            for name, (count, words) in findings.items()
+            if count
+        ]
         for rule in self.rules:
             if rule.rows:
-                effect = "rejected" if rule.rejected else "noted"
                 examples = "; ".join(rule.examples)
-                lines.append(f"| {rule.rule} ({effect}) | {rule.rows} | {examples} |")
+                lines.append(f"| {rule.rule} ({rule.effect}) | {rule.rows} | {examples} |")
         return "\n".join(lines)

@@ -39,8 +39,10 @@ def resample(
         CalendarError: a bar lies in none of the segments.
 
     Returns:
-        BarsSchema. ``is_filled`` where every bar inside is filled; ``is_partial`` where the end of
-        trading cuts the interval short.
+        BarsSchema. ``is_filled`` where every bar inside is filled; ``is_halted`` where none traded
+        and any is halted; ``is_suspect`` where any is; ``is_extended`` where all are;
+        ``opens_filled`` as the first one's; ``partial_so_far`` as the last one's, or because bars
+        are missing after it; ``is_partial`` where the end of trading cuts the interval short.
     """
     opened = naive_utc(bars["open_time"])
     segment = segments.locate(opened)
@@ -53,6 +55,9 @@ def resample(
     interval_start, interval_end, nominal_end = _intervals(opened, segment, segments, frequency)
     first = np.flatnonzero(np.diff(interval_start, prepend=np.datetime64("NaT")) != 0)
     merged = _merge(bars, first)
+    last = np.append(first[1:], len(bars)) - 1
+    reached = naive_utc(bars["close_time"])[last[: len(first)]]
+    merged["partial_so_far"] |= reached < interval_end[first]
     merged["open_time"] = aware_utc(interval_start[first])
     merged["close_time"] = aware_utc(interval_end[first])
     merged["is_partial"] = nominal_end[first] > interval_end[first]
@@ -83,7 +88,13 @@ def _merge(bars: pd.DataFrame, first: Index) -> pd.DataFrame:
     merged["low"] = np.minimum.reduceat(bars["low"].to_numpy(), first)
     merged["close"] = bars["close"].to_numpy()[last]
     merged["volume"] = sum_volume(bars["volume"].to_numpy(), first)
-    merged["is_filled"] = np.logical_and.reduceat(bars["is_filled"].to_numpy(), first)
+    filled, halted = bars["is_filled"].to_numpy(), bars["is_halted"].to_numpy()
+    merged["is_filled"] = np.logical_and.reduceat(filled, first)
+    untraded = np.logical_and.reduceat(filled | halted, first)
+    merged["is_halted"] = untraded & np.logical_or.reduceat(halted, first)
+    merged["is_suspect"] = np.logical_or.reduceat(bars["is_suspect"].to_numpy(), first)
+    merged["is_extended"] = np.logical_and.reduceat(bars["is_extended"].to_numpy(), first)
+    merged["partial_so_far"] = bars["partial_so_far"].to_numpy()[last]
     return merged
 
 

@@ -1,4 +1,4 @@
-"""The cleaning rules: each a named function that marks the rows it applies to.
+"""The rules that reject or note rows: each a named function that marks the rows it applies to.
 
 A rule reads a row, its place in the schedule, and rows with the same stamp; none looks at a
 neighbour's values. So what happens after a stamp never changes what is kept at it.
@@ -17,8 +17,10 @@ import pandas as pd
 from fints_pipeline.data.calendars import Calendar, Segments
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Index: TypeAlias = npt.NDArray[np.int64]
 PRICES = ["open", "high", "low", "close"]
 VALUES = [*PRICES, "volume"]
+ONE_DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,7 @@ class Schedule:
     Attributes:
         calendar: The market's calendar.
         month: Month of the session dates.
-        step: Length of a bar.
+        step: Length of a bar; a day for bars of one session, however long that is.
     """
 
     calendar: Calendar
@@ -36,9 +38,15 @@ class Schedule:
     step: np.timedelta64
 
     @property
+    def is_daily(self) -> bool:
+        """Whether a bar is a whole session."""
+        return bool(self.step >= ONE_DAY)
+
+    @property
     def segments(self) -> Segments:
-        """The month's stretches of trading."""
-        return self.calendar.month_segments(self.month)
+        """The month's stretches of trading; for daily bars a session is one stretch."""
+        segments = self.calendar.month_segments(self.month)
+        return segments.whole_sessions() if self.is_daily else segments
 
 
 def other_month(rows: pd.DataFrame, schedule: Schedule) -> Mask:
@@ -104,23 +112,16 @@ def unsorted(rows: pd.DataFrame) -> Mask:
     return earlier
 
 
-def superseded(rows: pd.DataFrame) -> Mask:
-    """A later delivery, or a later row of the same archive, has the same stamp: that one wins.
+def exact_duplicate(rows: pd.DataFrame, winner_of: Index) -> Mask:
+    """A row that lost repeats the values of the one that won at its stamp.
 
     Args:
-        rows: Sorted by stamp, then by delivery.
+        rows: Any.
+        winner_of: (T,) the position of the row that won at each row's stamp.
     """
-    stamps = values(rows, "open_time")
-    same = np.zeros(len(rows), dtype=np.bool_)
-    same[:-1] = stamps[:-1] == stamps[1:]
-    return same
-
-
-def exact_duplicate(rows: pd.DataFrame, lost: Mask) -> Mask:
-    """A superseded row repeats the values of the one that wins at its stamp."""
     bars = values(rows, VALUES)
-    winners, losers = np.flatnonzero(~lost), np.flatnonzero(lost)
-    loser, winner = bars[losers], bars[winners[np.searchsorted(winners, losers)]]
+    losers = np.flatnonzero(winner_of != np.arange(len(rows)))
+    loser, winner = bars[losers], bars[winner_of[losers]]
     exact = np.zeros(len(rows), dtype=np.bool_)
     exact[losers] = ((loser == winner) | (np.isnan(loser) & np.isnan(winner))).all(axis=1)
     return exact
@@ -134,6 +135,11 @@ def null_volume(rows: pd.DataFrame) -> Mask:
 def zero_volume(rows: pd.DataFrame) -> Mask:
     """The source gives a bar in which nothing was traded, as exchanges do in an outage."""
     return mask(values(rows, "volume") == 0)
+
+
+def extended_hours(rows: pd.DataFrame, segments: Segments) -> Mask:
+    """The row lies before the regular open or after the regular close, and is kept."""
+    return mask(segments.extended[values(rows, "segment")])
 
 
 def values(rows: pd.DataFrame, column: str | list[str]) -> npt.NDArray[Any]:

@@ -28,6 +28,10 @@ def _lies_in_session(frame: pd.DataFrame) -> pd.Series:
     return inside & (frame["close_time"] <= frame["session_close"])
 
 
+def _no_trade_no_open(frame: pd.DataFrame) -> pd.Series:
+    return frame["opens_filled"] | ~(frame["is_filled"] | frame["is_halted"])
+
+
 def _price(description: str) -> pa.Column:
     return number(description, unit="quote currency, unadjusted", checks=[pa.Check.gt(0)])
 
@@ -56,12 +60,27 @@ BARS = TableContract(
             ),
             "is_filled": flag("no trade was delivered; the price is the last one carried forward"),
             "is_partial": flag("the bar is cut short by the session's end"),
+            "is_halted": flag(
+                "nothing traded: the bar was delivered with volume 0, or the last trade is "
+                "`halt_minutes` ago"
+            ),
+            "is_suspect": flag(
+                "a price or the volume is far from what the bars before it let expect"
+            ),
+            "is_extended": flag("the bar lies outside the regular trading hours"),
+            "opens_filled": flag(
+                "nothing traded where the bar begins, so that no order fills at its open"
+            ),
+            "partial_so_far": flag(
+                "up to this bar's close, at least one bar of its session is missing"
+            ),
         },
         checks=[
             ascending_close_time(),
             pa.Check(_high_is_highest, name="high_is_highest"),
             pa.Check(_low_is_lowest, name="low_is_lowest"),
             pa.Check(_lies_in_session, name="lies_in_session"),
+            pa.Check(_no_trade_no_open, name="no_trade_no_open"),
         ],
         strict=True,
         ordered=True,

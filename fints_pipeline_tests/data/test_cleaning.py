@@ -5,14 +5,21 @@ import pytest
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.cleaning import CleanRows, clean
 from fints_pipeline.data.rules import Schedule
+from fints_pipeline.data.versions import Versions
 from fints_pipeline_tests.data.raw import raw_rows
 
 REGULAR = ["2024-11-29T14:30", "2024-11-29T14:31", "2024-11-29T14:32"]
 
 
-def cleaned(raw: pd.DataFrame, has_volume: bool = True) -> tuple[CleanRows, dict[str, int]]:
+def cleaned(
+    raw: pd.DataFrame,
+    has_volume: bool = True,
+    versions: Versions = "latest",
+    as_of: str | None = None,
+) -> tuple[CleanRows, dict[str, int]]:
     schedule = Schedule(calendar_for("XNYS"), "2024-11", np.timedelta64(1, "m"))
-    result = clean(raw, schedule, has_volume)
+    moment = None if as_of is None else np.datetime64(as_of, "us")
+    result = clean(raw, schedule, has_volume, versions, moment)
     return result, {rule.rule: rule.rows for rule in result.rules if rule.rows}
 
 
@@ -97,6 +104,29 @@ def test_the_later_delivery_wins_whatever_the_order_of_rows():
     result, counts = cleaned(raw)
     assert result.rows["volume"].tolist() == [6.0]
     assert counts == {"conflicting_duplicate": 2}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "volume"),
+    [
+        (None, 5.0),  # the first one known
+        ("2025-01-04", 5.0),
+        ("2025-01-05", 7.0),
+        ("2025-01-20", 6.0),
+        ("2024-12-24", 5.0),  # closed by then, delivered later: history all the same
+    ],
+)
+def test_the_version_that_was_known(as_of: str | None, volume: float):
+    raw = deliveries((5.0, "03"), (6.0, "09"), (7.0, "05"))
+    result, counts = cleaned(raw, versions="first_known", as_of=as_of)
+    assert result.rows["volume"].tolist() == [volume]
+    assert counts == {"conflicting_duplicate": 2}
+
+
+def test_as_of_leaves_out_what_closed_later():
+    result, counts = cleaned(raw_rows(REGULAR), as_of="2024-11-29T14:31:30")
+    assert result.rows["source_row"].tolist() == [1]
+    assert counts == {"after_as_of": 2}
 
 
 def test_within_an_archive_the_later_row_wins():

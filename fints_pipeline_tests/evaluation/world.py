@@ -101,9 +101,12 @@ class World:
                 "split_factor": 1.0,
                 "is_filled": rng.random(count) < 0.01,
                 "is_partial": False,
+                "is_halted": False,
+                "is_suspect": False,
+                "is_extended": False,
             }
         )
-        return frame
+        return frame.assign(opens_filled=frame["is_filled"], partial_so_far=False)
 
     def _write_bars(self) -> None:
         for symbol, frame in self.bars.items():

@@ -1,16 +1,20 @@
-"""Market calendars: ``crypto_24_7``, ``fx_24_5``, and exchanges by ISO code."""
+"""Market calendars: ``crypto_24_7``, ``fx_24_5``, US index products, and exchanges by ISO code."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 from fints_pipeline.base.errors import CalendarError, nearest
 from fints_pipeline.data.calendars._base import Calendar, Segments, Stamps, aware_utc, naive_utc
 from fints_pipeline.data.calendars.crypto_24_7 import Crypto247
+from fints_pipeline.data.calendars.extended_hours import ExtendedHours
 from fints_pipeline.data.calendars.fx_24_5 import Fx245
+from fints_pipeline.data.calendars.us_index import US_INDEX_CALENDARS, us_index
 
 __all__ = [
     "Calendar",
+    "ExtendedHours",
     "Segments",
     "Stamps",
     "aware_utc",
@@ -19,25 +23,36 @@ __all__ = [
     "naive_utc",
 ]
 
-_ROUND_THE_CLOCK: dict[str, type[Calendar]] = {"crypto_24_7": Crypto247, "fx_24_5": Fx245}
+_OWN: dict[str, Callable[[], Calendar]] = {
+    "crypto_24_7": Crypto247,
+    "fx_24_5": Fx245,
+    **{name: partial(us_index, name) for name in US_INDEX_CALENDARS},
+}
 
 
 def calendar_names() -> list[str]:
     """Return every valid calendar name."""
     from fints_pipeline.data.calendars.exchange import exchange_codes
 
-    return [*_ROUND_THE_CLOCK, *exchange_codes()]
+    return [*_OWN, *exchange_codes()]
 
 
 @lru_cache(maxsize=64)
-def calendar_for(name: str) -> Calendar:
-    """Return the calendar of that name; the same object for the same name.
+def calendar_for(name: str, before: int = 0, after: int = 0) -> Calendar:
+    """Return the calendar of that name; the same object for the same arguments.
+
+    Args:
+        name: One of `calendar_names`.
+        before: Minutes of extended hours before each regular open.
+        after: Minutes of extended hours after each regular close.
 
     Raises:
         CalendarError: no calendar has this name.
     """
-    if name in _ROUND_THE_CLOCK:
-        return _ROUND_THE_CLOCK[name]()
+    if before or after:
+        return ExtendedHours(calendar_for(name), before, after)
+    if name in _OWN:
+        return _OWN[name]()
     check_calendar(name)
     from fints_pipeline.data.calendars.exchange import Exchange
 
@@ -50,7 +65,7 @@ def check_calendar(name: str) -> str:
     Raises:
         CalendarError: no calendar has this name.
     """
-    if name in _ROUND_THE_CLOCK:
+    if name in _OWN:
         return name
     choices = calendar_names()
     if name not in choices:

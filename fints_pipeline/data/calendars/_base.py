@@ -23,8 +23,10 @@ Mode: TypeAlias = Literal["continuous", "reset"]
 class Segments:
     """The stretches in which a market trades without a pause, ascending and disjoint.
 
-    A session is one segment, or two where a lunch break divides it. All arrays are of shape (S,),
-    stamps are naive UTC ``datetime64[us]``; a segment covers ``[start, end)``.
+    A session is one segment, or several where breaks or extended hours divide it. All arrays are of
+    shape (S,), stamps are naive UTC ``datetime64[us]``; a segment covers ``[start, end)``.
+    ``extended`` marks trading before and after the regular hours, where a minute without a trade is
+    nothing unusual.
     """
 
     session: Stamps
@@ -32,10 +34,18 @@ class Segments:
     session_close: Stamps
     start: Stamps
     end: Stamps
+    extended: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Return the number of segments."""
         return len(self.start)
+
+    def whole_sessions(self) -> Segments:
+        """Return one segment a session, from its open to its close, breaks included."""
+        _, first = np.unique(self.session, return_index=True)
+        kept = {name: values[first] for name, values in vars(self).items()}
+        kept |= {"start": self.session_open[first], "end": self.session_close[first]}
+        return Segments(**kept | {"extended": np.zeros(len(first), dtype=np.bool_)})
 
     def locate(self, open_times: Stamps) -> Index:
         """Return each stamp's segment, of shape (T,); -1 where the market is closed."""
@@ -75,7 +85,7 @@ class Calendar(ABC):
 
         Returns:
             One row a segment, ascending: ``session`` (naive midnight), ``session_open``,
-            ``session_close``, ``start``, ``end`` (``datetime64[us, UTC]``).
+            ``session_close``, ``start``, ``end`` (``datetime64[us, UTC]``), ``extended`` (bool).
 
         Raises:
             CalendarError: the calendar is not known for these dates.
@@ -96,7 +106,10 @@ class Calendar(ABC):
 def _month_segments(calendar: Calendar, month: str) -> Segments:
     last = np.datetime64(first_day(next_month(month))) - np.timedelta64(1, "D")
     schedule = calendar.schedule(first_day(month), last.item())
-    return Segments(**{name: naive_utc(schedule[name]) for name in schedule.columns})
+    stamps = {name: naive_utc(schedule[name]) for name in schedule.columns if name != "extended"}
+    extended = schedule["extended"].to_numpy(dtype=np.bool_, copy=True)
+    extended.flags.writeable = False
+    return Segments(**stamps, extended=extended)
 
 
 def naive_utc(stamps: Any) -> Stamps:
@@ -122,6 +135,7 @@ def schedule_frame(
             "session_close": aware_utc(session_close),
             "start": aware_utc(start),
             "end": aware_utc(end),
+            "extended": False,
         }
     )
 

@@ -20,8 +20,9 @@ class Fx245(Calendar):
     """Five sessions a week, Monday to Friday; Monday's opens on Sunday at 17:00 New York.
 
     In UTC the close is 21:00 in summer and 22:00 in winter. The clocks change on a Sunday at 02:00,
-    when the market is closed, so every session lasts 24 hours. Holidays are not scheduled: thin or
-    absent trading at Christmas and New Year shows as holes.
+    when the market is closed, so every session lasts 24 hours. New Year's Day, on which no centre
+    trades, has no session. Christmas has one: some centres quote, and where they stop shows as
+    holes.
     """
 
     name = "fx_24_5"
@@ -34,9 +35,10 @@ class Fx245(Calendar):
         return (wall + SHIFT).astype("datetime64[D]")
 
     def schedule(self, first: date, last: date) -> pd.DataFrame:
-        """Return one segment for each day from Monday to Friday."""
+        """Return one segment for each day from Monday to Friday but the first of January."""
         days = days_between(first, last)
-        days = days[np.is_busday(days)]
+        new_year = days == days.astype("datetime64[Y]").astype("datetime64[D]")
+        days = days[np.is_busday(days) & ~new_year]
         return schedule_frame(
             days, start=_new_york(days - DAY + CLOSE), end=_new_york(days + CLOSE)
         )

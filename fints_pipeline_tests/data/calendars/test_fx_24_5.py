@@ -29,6 +29,7 @@ def test_open_from_sunday_to_friday_at_17_new_york(stamp: datetime):
     is_open = not 4 * 1440 + 17 * 60 <= week_minute < 6 * 1440 + 17 * 60
     calendar = calendar_for("fx_24_5")
     stamps = np.array([stamp], dtype="datetime64[us]")
+    is_open &= str(calendar.trading_day(stamps)[0])[5:] != "01-01"
     month = str(calendar.trading_day(stamps)[0])[:7]
     segments = calendar.month_segments(month)
     found = segments.locate(stamps)[0]
@@ -64,3 +65,8 @@ def test_friday_evening_belongs_to_a_day_that_does_not_trade():
     calendar = calendar_for("fx_24_5")
     assert str(calendar.trading_day(stamps)[0]) == "2024-03-09"
     assert calendar.month_segments("2024-03").locate(stamps)[0] == -1
+
+
+def test_new_years_day_has_no_session():
+    sessions = calendar_for("fx_24_5").sessions(date(2018, 12, 28), date(2019, 1, 3))
+    assert sessions["session"].dt.strftime("%m-%d").tolist() == ["12-28", "12-31", "01-02", "01-03"]

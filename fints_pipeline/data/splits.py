@@ -1,0 +1,127 @@
+"""Splits that nobody recorded, and recorded ones that the prices do not show.
+
+A report, never a correction: what it finds is for a person to judge and to record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+# New shares for old ones, as companies choose them; the other way round they are reverse splits.
+RATIOS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
+# Sessions whose median volume an ex-date's is compared with.
+VOLUME_SESSIONS = 5
+# How much nearer to the ratio a price must be where the volume does not confirm it.
+WITHOUT_VOLUME = 3
+
+
+@dataclass(frozen=True)
+class SplitDoubts:
+    """What the sessions say of splits, in words.
+
+    Attributes:
+        unrecorded: Overnight ratios near a split's, without a split on record.
+        unshown: Recorded splits without their jump in the prices.
+    """
+
+    unrecorded: tuple[str, ...]
+    unshown: tuple[str, ...]
+
+
+def sessions_of(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return ``session``, ``open``, ``close``, ``volume``, one row a session, of bars."""
+    session = bars["session"].to_numpy()
+    first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]][: len(session)])
+    last = np.append(first[1:], len(session)) - 1
+    volume = bars["volume"].to_numpy(dtype=np.float64)
+    return pd.DataFrame(
+        {
+            "session": session[first],
+            "open": bars["open"].to_numpy()[first],
+            "close": bars["close"].to_numpy()[last[: len(first)]],
+            "volume": np.add.reduceat(volume, first) if len(first) else volume,
+        }
+    )
+
+
+def split_doubts(
+    days: pd.DataFrame, recorded: Mapping[date, float], tolerance: float
+) -> SplitDoubts:
+    """Compare every overnight ratio with the splits on record.
+
+    An unrecorded split shows as a ratio of close to next open that lies within ``tolerance`` of a
+    simple fraction while volume moves the other way, or within a third of it whatever volume does.
+    A recorded split that prices do not show means that they were adjusted for it already; where
+    volume shows it, adjusted prices stand beside unadjusted volume.
+
+    Args:
+        days: Columns of `sessions_of`, ascending, raw prices.
+        recorded: Ratio of the recorded splits by ex-date.
+        tolerance: Relative.
+    """
+    unrecorded, unshown = [], []
+    rows = days.to_dict("records")
+    volume = days["volume"].to_numpy(dtype=np.float64)
+    for i in range(1, len(rows)):
+        day = rows[i]["session"].date()
+        ratio = rows[i - 1]["close"] / rows[i]["open"]
+        moved = _volume_ratio(volume, i)
+        if day in recorded:
+            words = _unshown(day, ratio, moved, recorded[day])
+            unshown += [words] if words else []
+        elif abs(math.log(ratio)) > math.log(RATIOS[0]) - tolerance:
+            words = _unrecorded(rows[i - 1], rows[i], ratio, moved, tolerance)
+            unrecorded += [words] if words else []
+    return SplitDoubts(tuple(unrecorded), tuple(unshown))
+
+
+def _volume_ratio(volume: npt.NDArray[np.float64], i: int) -> float:
+    """Return a session's volume over the median before it; NaN where there is none."""
+    before = volume[max(0, i - VOLUME_SESSIONS) : i]
+    usual = float(np.median(before))
+    return float(volume[i]) / usual if usual > 0 and volume[i] > 0 else math.nan
+
+
+def _unrecorded(
+    before: Mapping[Hashable, Any],
+    after: Mapping[Hashable, Any],
+    ratio: float,
+    moved: float,
+    tolerance: float,
+) -> str | None:
+    size = math.log(ratio)
+    nearest = min(RATIOS, key=lambda simple: abs(math.log(simple) - abs(size)))
+    distance = abs(math.log(nearest) - abs(size))
+    # Twice the shares trade twice the volume; a quarter of that, in logarithms, is confirmation.
+    confirmed = not math.isnan(moved) and math.log(moved) * size > size**2 / 4
+    if distance > (tolerance if confirmed else tolerance / WITHOUT_VOLUME):
+        return None
+    direction = f"{nearest:g}:1" if size > 0 else f"1:{nearest:g}"
+    return (
+        f"{after['session'].date()}: {before['close']:g} to {after['open']:g}, like a "
+        f"{direction} split; {_volume_words(moved)}"
+    )
+
+
+def _unshown(day: date, ratio: float, moved: float, recorded: float) -> str | None:
+    expected = math.log(recorded)
+    if abs(math.log(ratio)) > abs(expected) / 2:
+        return None
+    by_volume = not math.isnan(moved) and math.log(moved) * expected > expected**2 / 2
+    reading = "adjusted price beside unadjusted volume" if by_volume else "prices already adjusted"
+    return (
+        f"{day}: a split of {recorded:g} is recorded, but the price moved by {ratio:.3g}: "
+        f"{reading}; {_volume_words(moved)}"
+    )
+
+
+def _volume_words(moved: float) -> str:
+    return "no volume to compare" if math.isnan(moved) else f"volume x {moved:.2g}"
