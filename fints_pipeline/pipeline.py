@@ -95,7 +95,9 @@ def run(locations: Locations, experiments: Sequence[str]) -> None:
 
 
 @contextmanager
-def opened(locations: Locations) -> Iterator[tuple[Launcher, Progress]]:
+def opened(
+    locations: Locations, progress: Progress | None = None
+) -> Iterator[tuple[Launcher, Progress]]:
     """Yield a launcher on the Dagster instance of ``DAGSTER_HOME``, and a progress printer.
 
     Raises:
@@ -106,7 +108,7 @@ def opened(locations: Locations) -> Iterator[tuple[Launcher, Progress]]:
 
     check_dagster_home()
     with launcher(build(locations)) as jobs:
-        yield jobs, Progress()
+        yield jobs, progress or Progress()
 
 
 def check_dagster_home() -> None:
