@@ -19,6 +19,7 @@ def hand_bars(
     volume: Sequence[float] | None = None,
     split_factor: Sequence[float] | None = None,
     filled: Sequence[int] = (),
+    stale_opens: Sequence[int] = (),
 ) -> pd.DataFrame:
     """Return 5-minute bars of (open, high, low, close) rows in BarsSchema's columns.
 
@@ -29,6 +30,7 @@ def hand_bars(
         volume: 100 each by default.
         split_factor: 1 each by default.
         filled: indices of the rows that are filled.
+        stale_opens: indices of the other rows that nobody traded at the open of.
     """
     count = len(rows)
     dates = pd.to_datetime(list(sessions or ["2024-03-04"] * count))
@@ -52,7 +54,7 @@ def hand_bars(
             "is_halted": False,
             "is_suspect": False,
             "is_extended": False,
-            "opens_filled": np.isin(np.arange(count), list(filled)),
+            "opens_filled": np.isin(np.arange(count), [*filled, *stale_opens]),
             "partial_so_far": False,
         }
     )[list(BAR_COLUMNS)]

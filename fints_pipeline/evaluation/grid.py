@@ -148,7 +148,8 @@ class _Columns:
         self.open[rows, s] = costs.mid(frame["open"].to_numpy(float))
         self.close[rows, s] = costs.mid(frame["close"].to_numpy(float))
         self.split_factor[rows, s] = frame["split_factor"].to_numpy(float)
-        self.tradable[rows, s] = ~frame["is_filled"].to_numpy(bool)
+        # A filled or halted bar, or one that begins so: an order waits for the next real open.
+        self.tradable[rows, s] = ~frame["opens_filled"].to_numpy(bool)
         since_open = stamps(frame["open_time"]) - stamps(frame["session_open"])
         self.bar_of_session[rows, s] = since_open // bar
         left = stamps(frame["session_close"]) - stamps(frame["close_time"])

@@ -39,14 +39,16 @@ def first_barrier(
         PROFIT, STOP or TIME; the trade's log return with its side, at the barrier's price or at the
         last open; and when the outcome is known: the close of the bar that met a barrier (when
         inside the bar is not known), or the last open's time. NaN and NaT in the last h + 1 rows,
-        without a side, in the volatility's warm-up or where it is 0, where bar t + 1 is filled and
-        where the trade would end by time on a filled bar.
+        without a side, in the volatility's warm-up or where it is 0, where nothing traded at
+        the open of bar t + 1, and where the trade would end by time at such an open.
     """
     width = math.sqrt(horizon) * trailing_volatility(bars, window)
-    is_filled = bars["is_filled"].to_numpy(dtype=np.bool_)
+    is_filled, opens_filled = (
+        bars[name].to_numpy(dtype=np.bool_) for name in ("is_filled", "opens_filled")
+    )
     open_, high, low = (adjusted(bars, name) for name in ("open", "high", "low"))
     outcome, gain, last = _follow(
-        open_, high, low, is_filled, np.sign(side), width, profit, stop, horizon
+        open_, high, low, is_filled, opens_filled, np.sign(side), width, profit, stop, horizon
     )
     close_time = bars["close_time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
     open_time = bars["open_time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
@@ -60,6 +62,7 @@ def _follow(
     high: FloatArray,
     low: FloatArray,
     is_filled: BoolArray,
+    opens_filled: BoolArray,
     side: FloatArray,
     width: FloatArray,
     profit: float,
@@ -71,7 +74,7 @@ def _follow(
     gain = np.full(open_.size, np.nan)
     last = np.zeros(open_.size, dtype=np.int64)
     for t in range(open_.size - horizon - 1):
-        if is_filled[t + 1] or not width[t] > 0.0 or not abs(side[t]) > 0.0:
+        if opens_filled[t + 1] or not width[t] > 0.0 or not abs(side[t]) > 0.0:
             continue
         target, limit = profit * width[t], stop * width[t]
         result = TIME
@@ -90,7 +93,7 @@ def _follow(
             if result != TIME:
                 row = i
                 break
-        if result == TIME and is_filled[row]:
+        if result == TIME and opens_filled[row]:
             continue
         outcome[t] = result
         last[t] = row

@@ -13,8 +13,9 @@ from fints_pipeline.labels.base import Labelled
 def forward_return(bars: pd.DataFrame, horizon: int, within_session: bool) -> Labelled:
     """Return ln(O_{t+1+h} / O_{t+1}) for h = `horizon`, with adjusted opens.
 
-    NaN in the last h + 1 rows; where bar t + 1 or bar t + 1 + h is filled, since no order fills on
-    a bar without trades; and, `within_session`, where bar t + 1 + h is in another session than t.
+    NaN in the last h + 1 rows; where nothing traded at the open of bar t + 1 or bar t + 1 + h
+    (`opens_filled`: a filled or halted bar, or one that begins so), since no order fills there;
+    and, `within_session`, where bar t + 1 + h is in another session than t.
 
     The end is the open_time of bar t + 1 + h, the moment when its open is known.
     """
@@ -25,8 +26,8 @@ def forward_return(bars: pd.DataFrame, horizon: int, within_session: bool) -> La
     entry, exit_ = slice(1, 1 + rows), slice(1 + horizon, 1 + horizon + rows)
 
     open_ = adjusted(bars, "open")
-    is_filled = bars["is_filled"].to_numpy(dtype=np.bool_)
-    tradable = ~(is_filled[entry] | is_filled[exit_])
+    opens_filled = bars["opens_filled"].to_numpy(dtype=np.bool_)
+    tradable = ~(opens_filled[entry] | opens_filled[exit_])
     if within_session:
         session = bars["session"].to_numpy()
         tradable &= session[:rows] == session[exit_]

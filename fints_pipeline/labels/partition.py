@@ -11,7 +11,7 @@ from fints_pipeline.labels.config import LabelsConfig
 from fints_pipeline.labels.stage import run
 from fints_pipeline.schemas.labels import labels_contract
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: str) -> Footer:

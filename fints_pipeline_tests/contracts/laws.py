@@ -20,7 +20,7 @@ Rows = pd.DataFrame | npt.NDArray[np.generic]
 Compute = Callable[[pd.DataFrame], Rows]
 
 KNOWN_AT_CLOSE = ["high", "low", "close", "volume", "is_partial"]
-SHOCKED = ["open", "split_factor", "is_filled", *KNOWN_AT_CLOSE]
+SHOCKED = ["open", "split_factor", "is_filled", "opens_filled", *KNOWN_AT_CLOSE]
 
 
 def assert_same_rows(got: Rows, expected: Rows, why: str) -> None:

@@ -42,6 +42,7 @@ def bars(shared_data: Path) -> pd.DataFrame:
             "split_factor": 1.0,
             "is_filled": False,
             "is_partial": False,
+            "opens_filled": False,
         }
     )
 

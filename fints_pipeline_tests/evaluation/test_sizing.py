@@ -33,7 +33,7 @@ def bars(closes, symbol: str = "made.UP", drop: tuple[int, ...] = ()) -> pd.Data
             "instrument": symbol, "open_time": utc(open_time),
             "close_time": utc(open_time + np.timedelta64(5, "m")), "session": day,
             "session_open": utc(start), "session_close": utc(start + np.timedelta64(20, "m")),
-            "open": closes, "close": closes, "split_factor": 1.0, "is_filled": False,
+            "open": closes, "close": closes, "split_factor": 1.0, "opens_filled": False,
         }
     )  # fmt: skip
     return frame.drop(index=list(drop))

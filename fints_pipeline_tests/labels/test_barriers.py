@@ -61,6 +61,17 @@ def test_no_trade_on_filled_bars() -> None:
     assert value([CALM, up, CALM], 4) == 0
 
 
+def test_a_barrier_is_met_on_a_bar_with_a_stale_open_but_no_trade_begins_on_one() -> None:
+    up: Row = (100, BARRIER + 1, 99.9, 100)
+
+    def value(stale: int) -> float:
+        bars = hand_bars([*START, CALM, up, CALM], stale_opens=[stale])
+        return TripleBarrier(horizon=2, window=2).compute(bars).value[2]
+
+    assert math.isnan(value(3))
+    assert value(4) == 1
+
+
 def test_a_market_that_stood_still_has_no_barriers() -> None:
     value, _ = TripleBarrier(horizon=1, window=2).compute(hand_bars([(5, 5, 5, 5)] * 8))
     assert np.isnan(value).all()
@@ -86,7 +97,7 @@ def slow(bars: pd.DataFrame, side: np.ndarray, label: MetaLabel) -> list[float]:
         )
         good = price["high"] if sign > 0 else price["low"]
         bad = price["low"] if sign > 0 else price["high"]
-        verdict = math.nan if bars["is_filled"][t + 1] else None
+        verdict = math.nan if bars["opens_filled"][t + 1] else None
         for i in range(t + 1, exit_):
             if verdict is not None or bars["is_filled"][i]:
                 continue
@@ -99,7 +110,7 @@ def slow(bars: pd.DataFrame, side: np.ndarray, label: MetaLabel) -> list[float]:
         if verdict is None:
             gain = sign * math.log(price["open"][exit_] / entry)
             paid = float(gain > label.cost_bps * 1e-4)
-            verdict = math.nan if bars["is_filled"][exit_] else paid
+            verdict = math.nan if bars["opens_filled"][exit_] else paid
         out.append(verdict)
     return out
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
 from fints_pipeline.labels.forward_return import ForwardReturn
 from fints_pipeline_tests.hand import hand_bars, opens
@@ -28,8 +29,9 @@ def test_a_split_is_no_return() -> None:
     np.testing.assert_array_equal(value, [0, 0, NAN, NAN])
 
 
-def test_no_order_fills_on_a_filled_bar() -> None:
-    bars = hand_bars(opens(1, 1, 1, 1, 1, 1, 1), filled=[3])
+@pytest.mark.parametrize("flags", [{"filled": [3]}, {"stale_opens": [3]}])
+def test_no_order_fills_where_nothing_trades(flags: dict[str, list[int]]) -> None:
+    bars = hand_bars(opens(1, 1, 1, 1, 1, 1, 1), **flags)
     value, end = ForwardReturn(horizon=2).compute(bars)
     np.testing.assert_array_equal(value, [NAN, 0, NAN, 0, NAN, NAN, NAN])
     assert (np.isnat(end) == np.isnan(value)).all()
@@ -48,7 +50,7 @@ def test_within_a_session() -> None:
 
 
 def test_equals_its_pandas_twin() -> None:
-    bars = random_bars(300, 8, filled=0.0, splits=0.3)
+    bars = random_bars(300, 8, filled=0.0, stale_opens=0.0, splits=0.3)
     price = bars["open"] * bars["split_factor"]
     expected = np.log(price.shift(-13) / price.shift(-1))
     value, end = ForwardReturn(horizon=12).compute(bars)

@@ -37,7 +37,7 @@ def test_equal_to_the_slow_twin() -> None:
 
 
 def test_labels_of_one_bar_are_unique_and_of_h_bars_share() -> None:
-    quiet = {"filled": 0.0, "missing": 0.0, "continuous": True}
+    quiet = {"filled": 0.0, "missing": 0.0, "stale_opens": 0.0, "continuous": True}
     config = LabelsConfig(labels=[{"name": "forward_return", "horizon": h} for h in (1, 10)])
     rows = labels.run(config, random_bars(200, 1, **quiet))
     assert (sample_uniqueness(rows, "forward_return_1")[:-2] == 1).all()
