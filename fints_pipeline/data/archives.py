@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,20 +46,24 @@ class StagedArchive:
     known_at: datetime
     members: tuple[Member, ...]
     verified: bool
+    _whole: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def path(self, member: Member) -> Path:
-        """Return where a member's content lies.
+        """Return where a member's content lies, checked on the first call.
 
         Raises:
             LakeError: it is missing or no longer what was unpacked.
         """
         path = self.folder / member.sha256
+        if member.sha256 in self._whole:
+            return path
         if not path.is_file() or file_sha256(path) != member.sha256:
             raise LakeError(
                 "a staged member is missing or damaged",
                 where=str(path),
                 fix=f"remove the folder {self.folder} and stage the inbox again",
             )
+        self._whole.add(member.sha256)
         return path
 
 
@@ -92,7 +96,8 @@ def stage(path: Path, staging: Path, limits: Limits | None = None) -> StagedArch
             stream.seek(0)
             members = unpack(stream, path.name, folder, limits)
             _write_manifest(folder, sha256, known_at, members)
-    return StagedArchive(target, sha256, known_at, tuple(members), verified)
+    whole = {member.sha256 for member in members}
+    return StagedArchive(target, sha256, known_at, tuple(members), verified, whole)
 
 
 def sha256_of(path: Path) -> str | None:

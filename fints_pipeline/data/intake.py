@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from fints_pipeline.base.lake import Lake, TableKey
 from fints_pipeline.base.lake.atomic import write_text
 from fints_pipeline.data import action_files
 from fints_pipeline.data.archives import StagedArchive
-from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.delivery_index import part_key, parts_exist
 from fints_pipeline.data.raw_bars import read_archive
 from fints_pipeline.data.slices import RAW_BARS, RAW_SLICES, SliceChange, merge, split
@@ -25,6 +25,7 @@ from fints_pipeline.data.staging_report import StagedDelivery
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
 _PENDING = "pending"
+_WRITERS = 8
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,10 @@ def read_bars(lake: Lake, relative: str, staged: StagedArchive, claim: Claim) ->
     if record.rules == source.fingerprint and parts_exist(lake, record.parts):
         return _known(relative, staged, source.name, record)
     reading = read_archive(staged, claim, relative.rpartition("/")[2])
-    calendar = calendar_for(source.config.calendar)
-    parts = split(reading.rows, calendar, source.config.base_frequency)
+    config = source.config
+    parts = split(
+        reading.rows, lambda name: config.calendar_of(config.symbol(name)), config.base_frequency
+    )
     earlier = tuple(record.parts)
     return Pending(relative, staged, source, parts, reading.actions, reading.notes, earlier)
 
@@ -145,8 +148,12 @@ def _merge_slices(lake: Lake, batch: Sequence[Pending]) -> list[SliceChange]:
         for key, rows in each.touched.items():
             by_slice.setdefault(key, {})[each.staged.sha256] = rows
             rules[key] = each.source.fingerprint
-    changes = [merge(lake, key, by_slice[key], rules[key]) for key in sorted(by_slice)]
-    return [change for change in changes if change is not None]
+    # A slice is small, and most of its writing is waiting for the disk to confirm it.
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        changes = writers.map(
+            lambda key: merge(lake, key, by_slice[key], rules[key]), sorted(by_slice)
+        )
+        return [change for change in changes if change is not None]
 
 
 def _delivery(done: Pending) -> StagedDelivery:

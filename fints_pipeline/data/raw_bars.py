@@ -51,17 +51,16 @@ def read_archive(staged: StagedArchive, claim: Claim, archive: str) -> Reading:
         ArchiveError: a member cannot be read; the message names member, row and column.
     """
     source = claim.source
-    calendar = calendar_for(source.config.calendar)
     known_at = source.format.known_at(archive, source.config.timezone) or staged.known_at
     rows, actions, notes = [], [], list(claim.notes)
     for member in claim.members:
         file = source_file(staged, member, source, archive)
         bars = source.format.read(file)
-        if not bars.table.num_rows and not (bars.actions is not None and bars.actions.num_rows):
+        if not bars.table.num_rows and bars.actions is None:
             raise ArchiveError("the file holds no rows", where=file.where)
         prefix = f"{member.name}: " if member.name != archive else ""
         notes += [f"{prefix}{note}" for note in bars.notes]
-        reader = _Reader(source, calendar, staged.sha256, known_at, file, bars)
+        reader = _Reader(source, staged.sha256, known_at, file, bars)
         rows.append(reader.rows())
         actions.append(reader.actions())
     return Reading(
@@ -76,7 +75,6 @@ class _Reader:
     """One member's bars, on their way into the lake's columns."""
 
     source: Source
-    calendar: Calendar
     archive: str
     known_at: datetime
     file: SourceFile
@@ -113,7 +111,7 @@ class _Reader:
         dates = found.column("ex_date").to_numpy().astype("datetime64[D]")
         columns = {
             "instrument": [self.source.config.instrument(name or own) for name in names],
-            "ex_date": sessions_from(dates, self.calendar),
+            "ex_date": sessions_from(dates, self._calendar()),
             "kind": found.column("kind"),
             "value": found.column("value"),
             "known_at": pa.repeat(pa.scalar(self.known_at, _STAMP), found.num_rows),
@@ -132,9 +130,16 @@ class _Reader:
     def _symbol(self) -> str:
         return symbol_of(self.source, self.file)
 
+    def _calendar(self) -> Calendar:
+        """Return the calendar of the file's symbol; of several, that of the dataset."""
+        config = self.source.config
+        if self.bars.symbols is None:
+            return config.calendar_of(self._symbol())
+        return calendar_for(config.calendar)
+
     def _times(self, stamps: npt.NDArray[np.datetime64]) -> tuple[pa.Array, pa.Array]:
         if self.source.config.is_daily:
-            opened, closed = place_daily(stamps.astype("datetime64[D]"), self.calendar)
+            opened, closed = place_daily(stamps.astype("datetime64[D]"), self._calendar())
             return _utc(opened), _utc(closed)
         length = np.timedelta64(minutes(self.source.config.base_frequency), "m")
         return _utc(stamps), _utc(stamps + length)

@@ -6,17 +6,18 @@ restate, told apart by ``known_at``; which one counts is the cleaner's decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.contract import check_columns
-from fints_pipeline.data.calendars import Calendar
+from fints_pipeline.data.calendars import Calendar, Stamps
 from fints_pipeline.schemas.raw_bars import RAW_BARS as CONTRACT
 
 RAW_BARS = "raw_bars"
@@ -80,26 +81,44 @@ def slice_key(instrument: str, month: str, frequency: str = FREQUENCY) -> TableK
     return series_key(RAW_BARS, frequency, instrument, month)
 
 
-def split(rows: pa.Table, calendar: Calendar, frequency: str) -> dict[TableKey, pa.Table]:
-    """Split rows by instrument and the month of their session, keeping their order."""
+def split(
+    rows: pa.Table, calendar_of: Callable[[str], Calendar], frequency: str
+) -> dict[TableKey, pa.Table]:
+    """Split rows by instrument and the month of their session, keeping their order.
+
+    Args:
+        rows: In the columns of raw_bars.
+        calendar_of: Gives an instrument's calendar.
+        frequency: Length of the bars.
+    """
     if not rows.num_rows:
         return {}
-    opened = rows.column("open_time").to_numpy().astype("datetime64[us]")
-    months = calendar.trading_day(opened).astype("datetime64[M]")
     encoded = rows.column("instrument").combine_chunks().dictionary_encode()
-    codes = encoded.indices.to_numpy()
+    codes, names = encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
+    months = _session_months(rows, codes, [calendar_of(name) for name in names])
     order = np.lexsort((months, codes))
     months, codes = months[order], codes[order]
     ordered = rows if (order[1:] > order[:-1]).all() else rows.take(pa.array(order))
     breaks = (months[1:] != months[:-1]) | (codes[1:] != codes[:-1])
     starts = np.flatnonzero(np.r_[True, breaks]).tolist()
-    names = encoded.dictionary.to_pylist()
     return {
         slice_key(names[codes[start]], str(months[start]), frequency): ordered.slice(
             start, end - start
         )
         for start, end in zip(starts, [*starts[1:], rows.num_rows], strict=True)
     }
+
+
+def _session_months(
+    rows: pa.Table, codes: npt.NDArray[np.int64], calendars: Sequence[Calendar]
+) -> Stamps:
+    """Return the month of each row's session; ``codes`` number the instruments' calendars."""
+    opened = rows.column("open_time").to_numpy().astype("datetime64[us]")
+    months = np.empty(opened.size, dtype="datetime64[M]")
+    for calendar in set(calendars):
+        mine = np.array([each is calendar for each in calendars])[codes]
+        months[mine] = calendar.trading_day(opened[mine]).astype("datetime64[M]")
+    return months
 
 
 def merge(

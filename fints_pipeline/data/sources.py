@@ -44,6 +44,7 @@ class Source:
                 "timezone": config.timezone,
                 "has_volume": config.has_volume,
                 "calendar": config.calendar,
+                "calendars": config.calendars,
             }
         )
 

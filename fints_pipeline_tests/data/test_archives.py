@@ -183,7 +183,9 @@ def test_damaged_staging_is_staged_again(published: bool, tmp_path: Path):
 
 
 def test_rotten_member_is_not_read(tmp_path: Path):
-    staged = archives.stage(write(tmp_path / "x.zip", good_zip()), tmp_path / "staging")
+    path = write(tmp_path / "x.zip", good_zip())
+    archives.stage(path, tmp_path / "staging")
+    staged = archives.stage(path, tmp_path / "staging")
     (staged.folder / staged.members[0].sha256).write_bytes(b"?" * len(klines()))
     with pytest.raises(LakeError, match="missing or damaged"):
         staged.path(staged.members[0])

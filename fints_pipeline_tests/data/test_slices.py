@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.data.calendars import calendar_for
+from fints_pipeline.data.calendars import Calendar, calendar_for
 from fints_pipeline.data.slices import RAW_SLICES, merge, slice_key, slices, split
 from fints_pipeline.schemas.raw_bars import RAW_BARS as CONTRACT
 
-CRYPTO = calendar_for("crypto_24_7")
+CALENDARS = {"x": "crypto_24_7", "y": "crypto_24_7", "f": "fx_24_5"}
 START = datetime(2023, 1, 31, 23, 0, tzinfo=UTC)
 
 
@@ -36,8 +36,12 @@ def raw(
     return pa.table(columns, schema=CONTRACT.arrow_schema)
 
 
+def calendar_of(instrument: str) -> Calendar:
+    return calendar_for(CALENDARS[instrument[0]])
+
+
 def put(lake: Lake, rows: pa.Table, archive: str, earlier: tuple[str, ...] = ()):
-    found = split(rows, CRYPTO, "1m")
+    found = split(rows, calendar_of, "1m")
     gone = {slice_key("x.A", month): rows.slice(0, 0) for month in earlier}
     changes = [merge(lake, key, {archive: part}, "config") for key, part in (gone | found).items()]
     return [change for change in changes if change is not None]
@@ -55,7 +59,7 @@ def test_the_schema_asks_no_more_than_arrow_checks():
 def test_slices_keep_every_row_in_its_order(minutes: list[int]):
     both = pa.concat_tables([raw("a", minutes), raw("a", minutes, instrument="x.B")])
     rows = both.take([*range(0, both.num_rows, 2), *range(1, both.num_rows, 2)])
-    parts = split(rows, CRYPTO, "1m")
+    parts = split(rows, calendar_of, "1m")
     assert sum(part.num_rows for part in parts.values()) == 2 * len(minutes)
     for key, part in parts.items():
         found = part.to_pylist()
@@ -67,18 +71,20 @@ def test_slices_keep_every_row_in_its_order(minutes: list[int]):
 
 
 def test_nothing_splits_into_nothing():
-    assert split(raw("a", []), CRYPTO, "1m") == {}
+    assert split(raw("a", []), calendar_of, "1m") == {}
 
 
 def test_fx_month_is_that_of_the_session():
-    rows = raw("a", [-120, 0])  # 2023-01-31 16:00 and 18:00 New York: before and after the close
-    parts = split(rows, calendar_for("fx_24_5"), "1m")
+    rows = raw(
+        "a", [-120, 0], instrument="f.A"
+    )  # 2023-01-31 16:00 and 18:00 New York: before and after the close
+    parts = split(rows, calendar_of, "1m")
     assert [key["month"] for key in parts] == ["2023-01", "2023-02"]
 
 
 def test_daily_slices_stand_beside_minutes(lake: Lake):
     put(lake, raw("a", [0]), "a")
-    ((key, part),) = split(raw("d", [0], instrument="y.B"), CRYPTO, "1D").items()
+    ((key, part),) = split(raw("d", [0], instrument="y.B"), calendar_of, "1D").items()
     merge(lake, key, {"d": part}, "config")
     assert str(key) == "raw_bars/1D/y.B/2023-01"
     assert sorted(slices(lake)) == [("x.A", "2023-01"), ("y.B", "2023-01")]
@@ -86,7 +92,7 @@ def test_daily_slices_stand_beside_minutes(lake: Lake):
 
 def test_a_slice_that_several_archives_touch_is_written_once(lake: Lake):
     parts = {
-        name: split(raw(name, [1, 0], known), CRYPTO, "1m")[slice_key("x.A", "2023-01")]
+        name: split(raw(name, [1, 0], known), calendar_of, "1m")[slice_key("x.A", "2023-01")]
         for name, known in (("b", 1), ("a", 0))
     }
     change = merge(lake, slice_key("x.A", "2023-01"), parts, "config")

@@ -84,24 +84,39 @@ def parse_stamps(stamps: pa.ChunkedArray, where: str) -> npt.NDArray[np.datetime
         fixed = pa.concat_arrays(fixed.chunks)
     text = np.frombuffer(fixed.buffers()[1], dtype=np.uint8)
     start = fixed.offset * _STAMP_LENGTH
-    characters = text[start : start + len(fixed) * _STAMP_LENGTH].reshape(-1, _STAMP_LENGTH)
-    digits = np.delete(characters, 8, axis=1).astype(np.int64) - ord("0")
-    bad = (characters[:, 8] != ord(" ")) | ((digits < 0) | (digits > 9)).any(axis=1)
+    rows = text[start : start + len(fixed) * _STAMP_LENGTH].reshape(-1, _STAMP_LENGTH)
+    characters = np.ascontiguousarray(rows.T)
+    digits = np.delete(characters, 8, axis=0) - np.uint8(ord("0"))  # below "0" wraps past 9
+    bad = (characters[8] != ord(" ")) | (digits > 9).any(axis=0)
     _refuse_first(bad, stamps, where)
-    year = digits[:, :4] @ np.array([1000, 100, 10, 1])
-    month, day, hour, minute, second = (digits[:, 4:] @ np.kron(np.eye(5), [[10], [1]])).T.astype(
-        int
-    )
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    bad = (year < FIRST_YEAR) | (year > LAST_YEAR) | (month < 1) | (month > 12) | (day < 1)
-    bad |= days.astype("datetime64[M]") != months
-    bad |= (hour > 23) | (minute > 59) | (second > 59)
-    _refuse_first(bad, stamps, where)
+    days, known = _days(_number(digits[:8]))
+    hour, minute, second = (_number(digits[at : at + 2]) for at in (8, 10, 12))
+    _refuse_first(~known | (hour > 23) | (minute > 59) | (second > 59), stamps, where)
     clock: npt.NDArray[np.datetime64] = days.astype("datetime64[s]") + (
         hour * 3600 + minute * 60 + second
     )
     return clock
+
+
+def _number(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """Return the number that rows of digits, the highest first, make. (D, n) to (n,)."""
+    value = digits[0].astype(np.int32)
+    for row in digits[1:]:
+        value = value * 10 + row
+    return value
+
+
+def _days(dates: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.bool_]]:
+    """Return the days of numbers like 20180131, and which of them exist."""
+    starts = np.flatnonzero(np.r_[True, dates[1:] != dates[:-1]]) if dates.size else dates[:0]
+    date = dates[starts]
+    year, month, day = date // 10_000, date // 100 % 100, date % 100
+    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    days = months.astype("datetime64[D]") + (day - 1)
+    known = (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (month >= 1) & (month <= 12) & (day >= 1)
+    known &= days.astype("datetime64[M]") == months
+    sizes = np.diff(np.r_[starts, dates.size])
+    return np.repeat(days, sizes), np.repeat(known, sizes)
 
 
 def _refuse_first(bad: npt.NDArray[np.bool_], stamps: pa.ChunkedArray, where: str) -> None:
