@@ -10,6 +10,7 @@ import yaml
 
 from fints_pipeline.base.config import load_config, read_yaml
 from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.lake.atomic import write_text
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.config import DatasetConfig
@@ -19,6 +20,7 @@ from fints_pipeline.training.dataset import sessions_present
 TEMPLATE = "demo"
 FOLDS = 3
 _MOST_INSTRUMENTS = 5
+_PAIR_LENGTH = 6
 
 
 def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[str]:
@@ -40,7 +42,7 @@ def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[st
     covered = {name for one in names for name in _datasets(locations, one)}
     for dataset in sorted({instrument.partition(".")[0] for instrument in instruments} - covered):
         own = [one for one in instruments if one.startswith(f"{dataset}.")]
-        names.append(_write_own(locations, dataset, own[:_MOST_INSTRUMENTS]))
+        names.append(_write_own(locations, dataset, own[:_MOST_INSTRUMENTS], instruments))
     return names
 
 
@@ -57,7 +59,9 @@ def _datasets(locations: Locations, experiment: str) -> set[str]:
     return {instrument.partition(".")[0] for instrument in config.data.instruments}
 
 
-def _write_own(locations: Locations, dataset: str, instruments: list[str]) -> str:
+def _write_own(
+    locations: Locations, dataset: str, instruments: list[str], known: Sequence[str]
+) -> str:
     name = f"own_{dataset}"
     train, backtest = (
         locations.configs / folder / f"{name}.yaml" for folder in ("train", "backtest")
@@ -71,11 +75,10 @@ def _write_own(locations: Locations, dataset: str, instruments: list[str]) -> st
     sessions = len(sessions_present(locations.lake, ExperimentConfig(**content).data))
     content["folds"] = _scheme(sessions)
     _write(train, content, template)
-    _write(
-        backtest,
-        {**read_yaml(locations.backtest_config(template)), "experiment": name, "synthetic": False},
-        template,
-    )
+    traded = {**read_yaml(locations.backtest_config(template)), "experiment": name}
+    traded["synthetic"] = False
+    account = traded.get("account_currency", "USD")
+    _write(backtest, traded | _currencies(locations, instruments, account, known), template)
     return name
 
 
@@ -96,11 +99,34 @@ def _asset_class(locations: Locations, instrument: str) -> str:
 def _present(locations: Locations, instruments: list[str], data: dict[str, Any]) -> list[str]:
     """Return the template's feature columns that every instrument's table has."""
     lake, freq = locations.lake, data["frequency"]
-    tables = [
-        lake.read_range("features", freq, one, "0000-01", "9999-12").schema.names
+    keys = [
+        series_key("features", freq, one, lake.months("features", freq, one)[-1])
         for one in instruments
     ]
+    tables = [lake.read(key).column_names for key in keys]
     return [column for column in data["features"] if all(column in names for names in tables)]
+
+
+def _currencies(
+    locations: Locations, instruments: Sequence[str], account: str, known: Sequence[str]
+) -> dict[str, Any]:
+    """Return what a backtest has to be told of currency pairs that are not quoted in ``account``.
+
+    Where no instrument converts a quote currency, the backtest refuses and says so.
+    """
+    quoted, conversion = {}, {}
+    for instrument in instruments:
+        symbol = instrument.partition(".")[2]
+        quote = symbol[3:]
+        is_pair = _asset_class(locations, instrument) == "fx" and len(symbol) == _PAIR_LENGTH
+        if not is_pair or quote == account:
+            continue
+        quoted[instrument] = quote
+        for other in known:
+            if other.endswith((f".{account}{quote}", f".{quote}{account}")):
+                invert = other.endswith(f".{account}{quote}")
+                conversion[quote] = {"instrument": other, "invert": invert}
+    return {"quote_currency": quoted, "conversion": conversion} if quoted else {}
 
 
 def _scheme(sessions: int) -> dict[str, Any]:
