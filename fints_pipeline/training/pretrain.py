@@ -100,7 +100,8 @@ def _log_frequencies(fold: Fold, lines: Sequence[TokenLine], vocabulary_size: in
     """Return ln of each id's share (V,) of the training span, one added to each count."""
     seen = np.concatenate([_ids_of(line, fold.train) for line in lines])
     counts = np.bincount(seen, minlength=vocabulary_size) + 1.0
-    return np.log(counts / counts.sum())
+    log_share_V: FloatArray = np.log(counts / counts.sum())
+    return log_share_V
 
 
 def _starting_at(log_frequency_V: FloatArray, network: nn.Module) -> nn.Module:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
+import torch.utils.deterministic
 
 
 def derived_seed(seed: int, *path: int) -> int:
@@ -27,7 +29,8 @@ def reproducible(seed: int, threads: int) -> Iterator[None]:
     Sums are split by thread, so that results repeat at one number of threads only.
     """
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic  # its switch carries no annotation
+    filled = memory.fill_uninitialized_memory
     # cuBLAS is deterministic with this workspace only; it must be set before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng():
@@ -35,10 +38,10 @@ def reproducible(seed: int, threads: int) -> Iterator[None]:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True)
         # Fresh memory is only ever written before it is read here; filling it first costs 7 %.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        memory.fill_uninitialized_memory = False
         try:
             yield
         finally:
             torch.set_num_threads(before[0])
             torch.use_deterministic_algorithms(before[1])
-            torch.utils.deterministic.fill_uninitialized_memory = filled
+            memory.fill_uninitialized_memory = filled
