@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
-from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
+from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.data import bars
 from fints_pipeline.data.config import DatasetConfig
@@ -34,18 +35,35 @@ class BarsPartition:
     quality: QualityReport
 
 
+def compute(
+    lake: Lake, config: DatasetConfig, instrument: str, month: str, as_of: datetime | None = None
+) -> bars.BarsResult:
+    """Make one month's bars without writing them.
+
+    Args:
+        lake: The lake.
+        config: The data set.
+        instrument: ``dataset.SYMBOL``.
+        month: Month of the session dates.
+        as_of: What the bars were at that time, aware; see `bars.run`.
+
+    Raises:
+        KeyNotFoundError: no archive holds rows of that month.
+    """
+    raw = to_pandas(lake.read(_raw_key(config, instrument, month)))
+    actions = to_pandas(_actions(lake, instrument))
+    return bars.run(config, raw, actions, instrument, month, as_of)
+
+
 def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> BarsPartition:
     """Make and write ``bars/<freq>/instrument/month`` for every frequency of the data set.
 
     Raises:
         KeyNotFoundError: no archive holds rows of that month.
     """
-    raw_key = series_key("raw_bars", config.base_frequency, instrument, month)
-    actions_key = series_key("corporate_actions", "event", instrument, "all")
-    raw = to_pandas(lake.read(raw_key))
-    actions = to_pandas(_actions(lake, instrument))
-    result = bars.run(config, raw, actions, instrument, month)
-    lineage = Lineage(CODE_VERSION, fingerprint(config), digests(lake, [raw_key, actions_key]))
+    result = compute(lake, config, instrument, month)
+    inputs = digests(lake, [_raw_key(config, instrument, month), _actions_key(instrument)])
+    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
     quality = {"quality": json.dumps(result.quality.to_dict(), sort_keys=True)}
     footers = {
         freq: lake.write(
@@ -60,8 +78,16 @@ def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> Bar
     return BarsPartition(footers, result.quality)
 
 
+def _raw_key(config: DatasetConfig, instrument: str, month: str) -> TableKey:
+    return series_key("raw_bars", config.base_frequency, instrument, month)
+
+
+def _actions_key(instrument: str) -> TableKey:
+    return series_key("corporate_actions", "event", instrument, "all")
+
+
 def _actions(lake: Lake, instrument: str) -> pa.Table:
-    key = series_key("corporate_actions", "event", instrument, "all")
+    key = _actions_key(instrument)
     if lake.exists(key):
         return lake.read(key)
     return CORPORATE_ACTIONS.arrow_schema.empty_table()
