@@ -1,0 +1,137 @@
+"""What a lake holds: names, coverage, quality, digests, schemas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.time import minutes
+from fints_pipeline.data.catalog.contracts import contract_of
+from fints_pipeline.data.catalog.coverage import Coverage, coverage_of
+from fints_pipeline.data.catalog.inventory import EVENTS, Inventory, Partition
+from fints_pipeline.data.catalog.names import instruments_of, one_of
+from fints_pipeline.data.catalog.views import views_of
+
+
+class Contents:
+    """What footers tell, without a row being read.
+
+    Args:
+        lake: The lake.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._inventory = Inventory(lake)
+
+    def partitions(self, table: str | None = None) -> list[Partition]:
+        """Return every partition, of one table or of all."""
+        found = self._inventory.look()
+        return [one for one in found if table is None or one.key.table == table]
+
+    def damaged(self) -> dict[Path, str]:
+        """Return the files that cannot be read, with the reason."""
+        self._inventory.look()
+        return dict(self._inventory.damaged)
+
+    def tables(self) -> list[str]:
+        """Return the tables that have partitions."""
+        return sorted({one.key.table for one in self.partitions()})
+
+    def datasets(self) -> list[str]:
+        """Return the data sets that have bars."""
+        return sorted({name.partition(".")[0] for name in self.instruments()})
+
+    def instruments(self, freq: str | None = None, table: str = "bars") -> list[str]:
+        """Return the instruments, ``dataset.SYMBOL``, that a table has, at one frequency or any."""
+        found = (one for one in self.partitions(table) if freq in (None, one.part("freq")))
+        return sorted({one.part("instrument") for one in found} - {""})
+
+    def symbols(self, dataset: str, freq: str | None = None) -> list[str]:
+        """Return the symbols of a data set that have bars.
+
+        Raises:
+            KeyNotFoundError: the data set has none; the message names near ones.
+        """
+        one_of(dataset, self.datasets(), "data set")
+        pairs = (name.partition(".") for name in self.instruments(freq))
+        return [symbol for owner, _, symbol in pairs if owner == dataset]
+
+    def frequencies(self, symbol: str | None = None, table: str = "bars") -> list[str]:
+        """Return the frequencies that a table has, of one instrument or of any, ascending."""
+        found = self.partitions(table)
+        if symbol is not None:
+            name = instruments_of(symbol, {one.part("instrument") for one in found} - {""})[0]
+            found = [one for one in found if one.part("instrument") == name]
+        return sorted({one.part("freq") for one in found} - {""}, key=_length)
+
+    def coverage(
+        self,
+        dataset: str | None = None,
+        symbol: str | None = None,
+        freq: str | None = None,
+        table: str | None = "bars",
+    ) -> list[Coverage]:
+        """Return what there is of each series, with holes, quality figures and digests.
+
+        Raises:
+            KeyNotFoundError: a name does not exist; the message names near ones.
+        """
+        found = [one for one in coverage_of(self.partitions()) if table in (None, one.table)]
+        if dataset is not None:
+            one_of(dataset, {one.dataset for one in found}, "data set")
+            found = [one for one in found if one.dataset == dataset]
+        if symbol is not None:
+            name = instruments_of(symbol, {one.instrument for one in found})[0]
+            found = [one for one in found if one.instrument == name]
+        if freq is not None:
+            one_of(freq, {one.freq for one in found}, "frequency")
+            found = [one for one in found if one.freq == freq]
+        return found
+
+    def quality(self, symbol: str) -> dict[str, dict[str, Any]]:
+        """Return cleaning's account of an instrument by month.
+
+        Raises:
+            KeyNotFoundError: there is no such instrument.
+        """
+        found = self.partitions("bars")
+        name = instruments_of(symbol, {one.part("instrument") for one in found})[0]
+        own = (one for one in found if one.part("instrument") == name and one.quality is not None)
+        return {one.part("month"): dict(one.quality or {}) for one in own}
+
+    def digests(self, symbol: str, freq: str, table: str = "bars") -> dict[str, str]:
+        """Return the digest of every month of a series.
+
+        Raises:
+            KeyNotFoundError: there is no such series.
+        """
+        found = self.partitions(one_of(table, self.tables(), "table"))
+        name = instruments_of(symbol, {one.part("instrument") for one in found} - {""})[0]
+        own = [one for one in found if one.part("instrument") == name]
+        one_of(freq, {one.part("freq") for one in own}, "frequency", where=f"{table} of {name}")
+        return {one.part("month"): one.footer.digest for one in own if one.part("freq") == freq}
+
+    def schema(self, table: str) -> list[tuple[str, str, str, bool]]:
+        """Return (column, Arrow type, description with unit, nullable) of a table's columns.
+
+        Descriptions are empty where the table's own stage alone knows them.
+
+        Raises:
+            KeyNotFoundError: there is no such table.
+        """
+        known = {one.key.table: one.schema for one in self.partitions()}
+        arrow = known[one_of(table, known, "table")]
+        contract = contract_of(table, arrow.names)
+        if contract is not None:
+            return contract.describe()
+        return [(field.name, str(field.type), "", field.nullable) for field in arrow]
+
+    def views(self) -> list[str]:
+        """Return the names that `sql` knows."""
+        return list(views_of(self.partitions()))
+
+
+def _length(freq: str) -> tuple[int, str]:
+    return (0, freq) if freq == EVENTS else (minutes(freq), freq)

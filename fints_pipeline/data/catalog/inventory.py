@@ -1,0 +1,181 @@
+"""Every partition of a lake by what its footer says, read again only where a file changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fints_pipeline.base.errors import LakeError
+from fints_pipeline.base.lake import Footer, Lake, TableKey
+from fints_pipeline.base.lake.footer import FOOTER_KEY
+from fints_pipeline.base.lake.lake import DATA_FILE
+
+Stamp = tuple[int, int, int]
+NOT_TABLES = frozenset({"bundles", "staging", "quarantine", "inbox"})
+"""Folders of a lake that hold something else than tables."""
+
+EVENTS = "event"
+"""What stands for the frequency of tables that have none."""
+
+_QUALITY = "quality"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One file of a table.
+
+    Attributes:
+        key: Its key.
+        path: Its file.
+        size: Bytes.
+        footer: What it says of itself; of ``extra``, which may be large, the names only.
+        schema: Its columns.
+        ranges: Smallest and largest value of each time stamp column that has any.
+        quality: Cleaning's account of the month, where the partition carries it.
+    """
+
+    key: TableKey
+    path: Path
+    size: int
+    footer: Footer
+    schema: pa.Schema
+    ranges: dict[str, tuple[datetime, datetime]]
+    quality: dict[str, Any] | None
+
+    def part(self, name: str) -> str:
+        """Return a part of the key, or ``""`` where it has none of that name."""
+        return dict(self.key.parts).get(name, "")
+
+
+class Inventory:
+    """The partitions of a lake.
+
+    Args:
+        lake: The lake.
+
+    Attributes:
+        damaged: Reason by file, of those that could not be read at the last look.
+        version: Grows when a look finds a file that is new, changed or gone.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.damaged: dict[Path, str] = {}
+        self.version = 0
+        self._found: dict[Path, tuple[Stamp, Partition]] = {}
+
+    def look(self) -> list[Partition]:
+        """Return the partitions that are there now, in path order."""
+        before, damaged = self._found, dict(self.damaged)
+        self._found, self.damaged = {}, {}
+        for key, path in _files(self.lake):
+            stamp = _stamp(path)
+            if stamp is None:
+                continue  # removed since it was listed
+            known = before.get(path)
+            if known is not None and known[0] == stamp:
+                self._found[path] = known
+                continue
+            try:
+                self._found[path] = (stamp, read_partition(key, path))
+            except LakeError as error:
+                self.damaged[path] = error.what
+        if _stamps(before) != _stamps(self._found) or damaged != self.damaged:
+            self.version += 1
+        return [partition for _, partition in self._found.values()]
+
+
+def read_partition(key: TableKey, path: Path) -> Partition:
+    """Return what a partition's file says of itself, without reading its rows.
+
+    Raises:
+        LakeError: it is damaged, or not written by this project.
+    """
+    try:
+        metadata = pq.read_metadata(path)
+        schema = metadata.schema.to_arrow_schema()
+        ranges = _ranges(metadata)
+    except (pa.ArrowException, OSError) as error:
+        raise LakeError(f"the partition cannot be read: {error}", where=str(path)) from None
+    footer = footer_of(schema, path)
+    quality = _quality(footer)
+    names = dict.fromkeys(footer.extra, "")
+    return Partition(
+        key,
+        path,
+        path.stat().st_size,
+        replace(footer, extra=names),
+        schema.remove_metadata(),
+        ranges,
+        quality,
+    )
+
+
+def footer_of(schema: pa.Schema, path: Path) -> Footer:
+    """Return the lake's own part of a Parquet schema.
+
+    Raises:
+        LakeError: there is none.
+    """
+    text = (schema.metadata or {}).get(FOOTER_KEY)
+    if text is None:
+        raise LakeError("the file was not written by this project", where=str(path))
+    return Footer.from_json(text, str(path))
+
+
+def tables(lake: Lake) -> list[str]:
+    """Return the names of the tables that the lake's root holds, sorted."""
+    if not lake.root.is_dir():
+        return []
+    folders = (path for path in lake.root.iterdir() if path.is_dir())
+    names = (path.name for path in folders if any(path.glob("*=*")))
+    return sorted(name for name in names if name not in NOT_TABLES and not name.startswith("."))
+
+
+def _files(lake: Lake) -> Iterator[tuple[TableKey, Path]]:
+    for table in tables(lake):
+        for key in lake.keys(table):
+            yield key, lake.root / key.folder / DATA_FILE
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _stamps(found: dict[Path, tuple[Stamp, Partition]]) -> dict[Path, Stamp]:
+    return {path: stamp for path, (stamp, _) in found.items()}
+
+
+def _quality(footer: Footer) -> dict[str, Any] | None:
+    try:
+        content = json.loads(footer.extra[_QUALITY])
+    except (KeyError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _ranges(metadata: pq.FileMetaData) -> dict[str, tuple[datetime, datetime]]:
+    """Return the range of each time stamp column, from the statistics of its row groups."""
+    ranges: dict[str, tuple[datetime, datetime]] = {}
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            column = metadata.row_group(group).column(index)
+            statistics = column.statistics
+            if statistics is None or not statistics.has_min_max:
+                continue
+            low, high = statistics.min, statistics.max
+            if isinstance(low, datetime) and low.tzinfo is not None:
+                first, last = ranges.get(column.path_in_schema, (low, high))
+                ranges[column.path_in_schema] = (min(first, low), max(last, high))
+    return ranges
