@@ -23,10 +23,15 @@ from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
-from fints_pipeline.training.dataset import Columns, load_dataset, sessions_present
+from fints_pipeline.training.dataset import (
+    Columns,
+    load_dataset,
+    sessions_present,
+    until_validation,
+)
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import NullTracker, Tracker
-from fints_pipeline.walkforward.folds import Fold, Span, make_folds
+from fints_pipeline.walkforward.folds import Fold, make_folds
 
 if TYPE_CHECKING:
     from fints_pipeline.training.bundles import Fitted
@@ -107,7 +112,7 @@ def pretrain_mlm(
         from fints_pipeline.training.tokens import load_tokens
 
         vocabulary = _vocabulary(lake, experiment, fold)
-        data = load_tokens(lake, experiment.data, vocabulary, _until_validation(fold))
+        data = load_tokens(lake, experiment.data, vocabulary, until_validation(fold))
         return pretrain(experiment, fold, data, vocabulary, on_metrics)
 
     return _train(lake, experiment, fold, "mlm", fit, tracker)
@@ -129,7 +134,7 @@ def finetune_classifier(
 
         vocabulary = _vocabulary(lake, experiment, fold)
         labels = (experiment.data.direction_label,)
-        data = load_tokens(lake, experiment.data, vocabulary, _until_validation(fold), labels)
+        data = load_tokens(lake, experiment.data, vocabulary, until_validation(fold), labels)
         pretrained = open_pretrained(lake, experiment.experiment, fold.key)
         return finetune(experiment, fold, data, vocabulary, pretrained, on_metrics)
 
@@ -149,7 +154,7 @@ def train_patchtst(
         from fints_pipeline.training import forecast
 
         columns = Columns(forecast.channels_of(experiment), (experiment.data.label,))
-        data = load_dataset(lake, experiment.data, columns, _until_validation(fold))
+        data = load_dataset(lake, experiment.data, columns, until_validation(fold))
         return forecast.train_patchtst(experiment, fold, data, on_metrics)
 
     return _train(lake, experiment, fold, "patchtst", fit, tracker)
@@ -205,10 +210,6 @@ def _vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> FoldVoc
     key = _vocabulary_key(experiment, fold)
     encoder = Vocabulary.load(lake.open_bundle(key))
     return FoldVocabulary(encoder, tuple(FIELDS), key, lake.bundle_manifest(key).digest)
-
-
-def _until_validation(fold: Fold) -> Span:
-    return Span(fold.train.first, fold.validation.last)
 
 
 STAGES: dict[str, Callable[..., Trained]] = {

@@ -15,7 +15,7 @@ from fints_pipeline.base.errors import LakeError
 from fints_pipeline.base.lake import Footer, Lake, series_key
 from fints_pipeline.base.time import month_of
 from fints_pipeline.training.config import DataConfig
-from fints_pipeline.walkforward.folds import Span
+from fints_pipeline.walkforward.folds import Fold, Span
 
 FloatArray = NDArray[np.float64]
 Stamps = NDArray[np.datetime64]
@@ -217,3 +217,8 @@ def sessions_present(lake: Lake, data: DataConfig) -> list[date]:
             key = series_key("features", data.frequency, instrument, month)
             found.update(lake.read(key, ["session"]).column("session").unique().to_pylist())
     return sorted(found)
+
+
+def until_validation(fold: Fold) -> Span:
+    """Return the sessions that training may read: from the training span's to validation's end."""
+    return Span(fold.train.first, fold.validation.last)

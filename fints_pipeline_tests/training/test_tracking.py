@@ -20,7 +20,9 @@ def mlflow(tmp_path: Path) -> Any:
 
 
 @pytest.mark.filterwarnings("default")  # mlflow 3.17 warns of its own libraries
-def test_runs_nest_under_the_experiments_parent(mlflow: Any, tmp_path: Path) -> None:
+def test_runs_nest_under_the_experiments_parent_and_failures_show(
+    mlflow: Any, tmp_path: Path
+) -> None:
     experiment = toy.experiment()
     tracker = MlflowTracker(mlflow, tags={"dagster.run_id": "abc"})
     file = tmp_path / "files" / "a.txt"
@@ -46,14 +48,9 @@ def test_runs_nest_under_the_experiments_parent(mlflow: Any, tmp_path: Path) -> 
     assert len(client.search_runs([home])) == 3
     parent_run_id(mlflow, toy.experiment(seed=1))
     assert len(client.search_runs([home])) == 4
-
-
-@pytest.mark.filterwarnings("default")  # mlflow 3.17 warns of its own libraries
-def test_a_failed_fit_is_marked(mlflow: Any) -> None:
-    tracker = MlflowTracker(mlflow)
     with (
         pytest.raises(ValueError, match="boom"),
-        tracker.run(toy.experiment(), "2024-01-01", "mlm") as log,
+        tracker.run(experiment, "2024-01-03", "mlm") as failed,
     ):
         raise ValueError("boom")
-    assert mlflow.MlflowClient().get_run(log.run_id).info.status == "FAILED"
+    assert client.get_run(failed.run_id).info.status == "FAILED"
