@@ -19,8 +19,9 @@ import pandas as pd
 RATIOS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 # Sessions whose median volume an ex-date's is compared with.
 VOLUME_SESSIONS = 5
-# How much nearer to the ratio a price must be where the volume does not confirm it.
-WITHOUT_VOLUME = 3
+# How much nearer to the ratio a price must be where the volume does not confirm it, and how large
+# the ratio: earnings move prices by a quarter.
+WITHOUT_VOLUME, LEAST_WITHOUT_VOLUME = 3, 1.5
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def split_doubts(
     """Compare every overnight ratio with the splits on record.
 
     An unrecorded split shows as a ratio of close to next open that lies within ``tolerance`` of a
-    simple fraction while volume moves the other way, or within a third of it whatever volume does.
+    simple fraction while volume moves the other way, or within a third of it, from 3:2 on, whatever
+    volume does.
     A recorded split that prices do not show means that they were adjusted for it already; where
     volume shows it, adjusted prices stand beside unadjusted volume.
 
@@ -102,6 +104,8 @@ def _unrecorded(
     distance = abs(math.log(nearest) - abs(size))
     # Twice the shares trade twice the volume; a quarter of that, in logarithms, is confirmation.
     confirmed = not math.isnan(moved) and math.log(moved) * size > size**2 / 4
+    if not confirmed and nearest < LEAST_WITHOUT_VOLUME:
+        return None
     if distance > (tolerance if confirmed else tolerance / WITHOUT_VOLUME):
         return None
     direction = f"{nearest:g}:1" if size > 0 else f"1:{nearest:g}"
