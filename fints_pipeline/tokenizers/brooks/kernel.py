@@ -24,12 +24,21 @@ from fints_pipeline.tokenizers.brooks import (
     trend,
 )
 from fints_pipeline.tokenizers.brooks.compiled import entry_point, rule, sources_digest
+from fints_pipeline.tokenizers.brooks.parameters import Parameters
 from fints_pipeline.tokenizers.brooks.state import STATE
 
 TREND, CONTEXT, BAR, COMBO, SWING, PULLBACK, ENTRY, BREAKOUT, MAGNET, EVENT = range(10)
 #: Prices beyond this many ticks are not exact in float64.
 LARGEST_TICKS = 2.0**52
 _SOURCES = sources_digest()
+
+
+#: The tokenizer's memory is one array of bytes: state, parameters, tick and the last tokens.
+PARAMETERS = Parameters().record().dtype
+STATE_BYTES = slice(0, STATE.itemsize)
+PARAMETER_BYTES = slice(STATE_BYTES.stop, STATE_BYTES.stop + PARAMETERS.itemsize)
+TICK_BYTES = slice(PARAMETER_BYTES.stop, PARAMETER_BYTES.stop + 8)
+TOKEN_BYTES = slice(TICK_BYTES.stop, TICK_BYTES.stop + len(fields.FIELDS))
 
 
 def new_record(reset: bool) -> NDArray[np.void]:
@@ -120,13 +129,18 @@ def _entry_points(sources: int) -> tuple[Any, Any]:
         return -1
 
     def single(
-        states: Any, parameters: Any, tick: float, o: float, h: float, low: float, c: float,
-        day: int, filled: bool, out: Any,
-    ) -> int:  # fmt: skip
-        """Tokenize one bar; return 0 when its prices are inexact, or -1."""
+        memory: Any, o: float, h: float, low: float, c: float, day: int, filled: bool
+    ) -> bool:
+        """Tokenize one bar into the memory's last bytes; False when its prices are inexact.
+
+        All that a call needs lies in one array of bytes: to look at an argument's type costs Python
+        more than the step itself, most of all for structured arrays.
+        """
         _ = sources
-        exact = _take(states[0], parameters[0], tick, o, h, low, c, day, filled, out)
-        return -1 if exact else 0
+        s = memory[STATE_BYTES].view(STATE)[0]
+        p = memory[PARAMETER_BYTES].view(PARAMETERS)[0]
+        tick = memory[TICK_BYTES].view(np.float64)[0]
+        return _take(s, p, tick, o, h, low, c, day, filled, memory[TOKEN_BYTES].view(np.int8))
 
     return entry_point(batch), entry_point(single)
 

@@ -55,9 +55,14 @@ class BrooksTokenizer:
         self.parameters = parameters or Parameters()
         self.grammar = grammar_hash(self.parameters, FIELDS)
         self._inferred = tick is None
-        self._tick = None if tick is None else float(tick)
-        self._record = kernel.new_record(reset=session_mode == "reset")
-        self._parameters = self.parameters.record()
+        self._memory = np.zeros(kernel.TOKEN_BYTES.stop, dtype=np.uint8)
+        self._record = self._memory[kernel.STATE_BYTES].view(STATE)
+        self._parameters = self._memory[kernel.PARAMETER_BYTES].view(kernel.PARAMETERS)
+        self._row = self._memory[kernel.TOKEN_BYTES].view(np.int8)
+        self._record[:] = kernel.new_record(reset=session_mode == "reset")
+        self._parameters[:] = self.parameters.record()
+        self._tick: float | None = None
+        self._set_tick(tick)
 
     @property
     def tick(self) -> float | None:
@@ -82,8 +87,8 @@ class BrooksTokenizer:
                     f"the state was made with {name} {theirs[name]}, this tokenizer has {value}",
                     fix="tokenize from the first bar again, or use the tokenizer that made it",
                 )
-        self._tick = state.tick
-        self._record = np.frombuffer(state.record, dtype=STATE).copy()
+        self._set_tick(state.tick)
+        self._record[:] = np.frombuffer(state.record, dtype=STATE)
 
     def encode(self, bars: pd.DataFrame) -> NDArray[np.int8]:
         """Return the tokens of ``bars``, continuing from the current state.
@@ -109,7 +114,8 @@ class BrooksTokenizer:
         wrong = kernel.batch(record, self._parameters, tick, prices, days, filled, out)
         if wrong >= 0:
             raise _inexact(f"row {wrong}", tick)
-        self._record, self._tick = record, tick
+        self._record[:] = record
+        self._set_tick(tick)
         return out
 
     def update(self, bar: Mapping[str, Any]) -> NDArray[np.int8]:
@@ -122,23 +128,43 @@ class BrooksTokenizer:
         Raises:
             FormatError: a key is missing, no tick is known yet, or a price is inexact.
         """
-        if self._tick is None:
-            raise FormatError("the tick cannot be inferred from one bar", fix="give the tick")
         try:
             day = _session_number(bar["session"])
-            o, h, low, c = (float(bar[name]) for name in PRICES)
+            o, h, low, c = bar["open"], bar["high"], bar["low"], bar["close"]
         except KeyError as error:
             raise FormatError(f"the bar has no {error.args[0]!r}") from None
-        factor = float(bar.get("split_factor", 1.0))
-        out = np.empty(len(FIELDS), dtype=np.int8)
-        wrong = kernel.single(
-            self._record, self._parameters, self._tick,
-            o * factor, h * factor, low * factor, c * factor,
-            day, _is_filled(bar.get("is_filled", False)), out,
-        )  # fmt: skip
-        if wrong >= 0:
-            raise _inexact(f"session {bar['session']}", self._tick)
-        return out
+        factor = bar.get("split_factor", 1.0)
+        is_filled = _is_filled(bar.get("is_filled", False))
+        return self.update_row(o * factor, h * factor, low * factor, c * factor, day, is_filled)
+
+    def update_row(
+        self, o: float, h: float, low: float, c: float, session: int, is_filled: bool = False
+    ) -> NDArray[np.int8]:
+        """Return the ten tokens of the next bar, from plain numbers: the fast way to stream.
+
+        Args:
+            o: Open; as high, low and close, split-adjusted.
+            h: High.
+            low: Low.
+            c: Close.
+            session: Days from 1970-01-01 to the session's date, or an integer as `encode` takes it.
+            is_filled: Whether the bar only carries a price forward.
+
+        Raises:
+            FormatError: no tick is known yet, or a price is inexact.
+        """
+        if self._tick is None:
+            raise FormatError("the tick cannot be inferred from one bar", fix="give the tick")
+        exact = kernel.single(
+            self._memory, float(o), float(h), float(low), float(c), session, is_filled
+        )
+        if not exact:
+            raise _inexact(f"session {session}", self._tick)
+        return self._row.copy()
+
+    def _set_tick(self, tick: float | None) -> None:
+        self._tick = None if tick is None else float(tick)
+        self._memory[kernel.TICK_BYTES].view(np.float64)[0] = self._tick or np.nan
 
     def _tick_for(self, raw: tuple[NDArray[np.float64], ...]) -> float:
         if not self._inferred and self._tick is not None:
@@ -181,7 +207,7 @@ def _filled(bars: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _is_filled(value: Any) -> bool:
     """One flag as `_filled` reads it: null is False."""
-    if isinstance(value, bool | np.bool_):
+    if value is True or value is False:
         return bool(value)
     return bool(pd.notna(value) and value)
 
@@ -208,6 +234,8 @@ def _session_numbers(bars: pd.DataFrame) -> NDArray[np.int64]:
 
 def _session_number(session: object) -> int:
     """One session as `_session_numbers` gives it."""
+    if type(session) is int:
+        return session
     try:
         if isinstance(session, date):  # datetimes and pandas stamps are dates
             return int(session.toordinal()) - EPOCH
