@@ -100,7 +100,7 @@ def parse_stamps(stamps: pa.ChunkedArray, where: str) -> npt.NDArray[np.datetime
 
 def _number(digits: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Return the number that rows of digits, the highest first, make. (D, n) to (n,)."""
-    value = digits[0].astype(np.int32)
+    value: npt.NDArray[np.int32] = digits[0].astype(np.int32)
     for row in digits[1:]:
         value = value * 10 + row
     return value

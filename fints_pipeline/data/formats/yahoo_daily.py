@@ -40,6 +40,7 @@ _NAME = re.compile(
     r"^([A-Za-z0-9.-]+?)(?:[_-](?:1d|daily))?\.(?:csv|parquet|feather|zip|csv\.gz)$", re.IGNORECASE
 )
 _DIVIDEND_DIGITS = 6
+_DIGITS, _DIGITS_BELOW_ONE = 4, 6
 _Days = npt.NDArray[np.datetime64]
 _Floats = npt.NDArray[np.float64]
 
@@ -112,8 +113,10 @@ class _Ticker:
         traded = ~np.isnan(np.array(list(bars.values()))).all(axis=0)
         splits = self._events(table, SPLITS)
         later = _later_ratio(days, splits)
-        raw = {name: pa.array((values * later)[traded], from_pandas=True) for name, values in
-               bars.items()}  # fmt: skip
+        raw = {
+            name: pa.array(_denoised((values * later)[traded]), from_pandas=True)
+            for name, values in bars.items()
+        }
         raw["volume"] = pa.array((volume / later)[traded], from_pandas=True)
         rows = parsed(days[traded], pa.table(raw))
         numbers = np.arange(self.first_row, self.first_row + days.size)[traded]
@@ -159,6 +162,13 @@ class _Ticker:
         elif (splits > 0).any():
             notes.append(f"{who}{int((splits > 0).sum())} recorded splits undone in earlier rows")
         return tuple(notes)
+
+
+def _denoised(prices: _Floats) -> _Floats:
+    """Return prices without the noise of the single precision that they come in."""
+    digits = np.where(prices < 1, _DIGITS_BELOW_ONE, _DIGITS)
+    rounded: _Floats = np.round(prices * 10.0**digits) / 10.0**digits
+    return rounded
 
 
 def _later_ratio(days: _Days, splits: _Floats) -> _Floats:
