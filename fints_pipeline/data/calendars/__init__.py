@@ -37,7 +37,6 @@ def calendar_names() -> list[str]:
     return [*_OWN, *exchange_codes()]
 
 
-@lru_cache(maxsize=64)
 def calendar_for(name: str, before: int = 0, after: int = 0) -> Calendar:
     """Return the calendar of that name; the same object for the same arguments.
 
@@ -49,14 +48,22 @@ def calendar_for(name: str, before: int = 0, after: int = 0) -> Calendar:
     Raises:
         CalendarError: no calendar has this name.
     """
-    if before or after:
-        return ExtendedHours(calendar_for(name), before, after)
+    return _extended(name, before, after) if before or after else _regular(name)
+
+
+@lru_cache(maxsize=64)
+def _regular(name: str) -> Calendar:
     if name in _OWN:
         return _OWN[name]()
     check_calendar(name)
     from fints_pipeline.data.calendars.exchange import Exchange
 
     return Exchange(name)
+
+
+@lru_cache(maxsize=64)
+def _extended(name: str, before: int, after: int) -> Calendar:
+    return ExtendedHours(_regular(name), before, after)
 
 
 def check_calendar(name: str) -> str:
