@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 import pyarrow as pa
 
@@ -12,7 +11,7 @@ from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.data.catalog.adjustment import adjust_rows
-from fints_pipeline.data.catalog.as_of import is_wholly_known, known_from, read_actions, rebuild
+from fints_pipeline.data.catalog.as_of import is_settled, read_actions, remake
 from fints_pipeline.data.catalog.cache import TableCache
 from fints_pipeline.data.catalog.contracts import refuse_outdated
 from fints_pipeline.data.catalog.inventory import Partition
@@ -26,18 +25,21 @@ ConfigOf = Callable[[str], DatasetConfig]
 
 @dataclass(frozen=True)
 class _Month:
-    """One month to read, or to make again as it was known earlier."""
+    """One month to read, or to make again from ``raw`` as it was earlier."""
 
-    instrument: str
-    name: str
-    bars: Partition | None
+    bars: Partition
     raw: Partition | None = None
+
+    @property
+    def instrument(self) -> str:
+        """Whose month it is."""
+        return self.bars.part("instrument")
 
     @property
     def version(self) -> tuple[str, str]:
         """The partition that the rows come from, and its digest."""
-        source = self.bars or self.raw
-        return (str(source.key), source.footer.digest) if source else ("", "")
+        source = self.raw or self.bars
+        return str(source.key), source.footer.digest
 
 
 class BarsReader:
@@ -65,12 +67,11 @@ class BarsReader:
             KeyNotFoundError: nothing in the lake can hold rows of it.
             LakeError: a partition is damaged, or was written with another version of its schema.
         """
-        months = [
-            month for name in request.instruments for month in _plan(name, request, partitions)
-        ]
+        plans = (_plan(name, request, partitions) for name in request.instruments)
+        months = [month for plan in plans for month in plan]
         if not months:
             raise _nothing(request, partitions)
-        context = _context(request, partitions)
+        context = self._context(request, months, partitions)
         key = (request, tuple(month.version for month in months), context)
         table = self._cache.get(key)
         if table is None:
@@ -91,7 +92,7 @@ class BarsReader:
         series = [
             adjust_rows(
                 pa.concat_tables(parts),
-                read_actions(self._lake, name, request.as_of),
+                read_actions(self._lake, name),
                 request.adjust,
                 request.as_of,
             ).select(list(request.columns))
@@ -103,58 +104,54 @@ class BarsReader:
     def _month(
         self, request: BarsRequest, month: _Month, columns: tuple[str, ...]
     ) -> tuple[pa.Table, tuple[str, str]]:
-        if month.bars is not None:
-            refuse_outdated(month.bars)
+        refuse_outdated(month.bars)
+        if month.raw is None or request.as_of is None:
             rows, digest = read_rows(month.bars.path, columns, request.span)
             return rows, (str(month.bars.key), digest)
-        config = self._config_of(month.instrument)
-        as_of = request.as_of or datetime.max
-        made = rebuild(self._lake, config, request.freq, month.instrument, month.name, as_of)
+        made = remake(
+            self._lake,
+            self._config_of(month.instrument),
+            request.freq,
+            month.instrument,
+            month.bars.part("month"),
+            request.as_of,
+        )
         return clip(made, request.span).select(list(columns)), month.version
+
+    def _context(
+        self, request: BarsRequest, months: list[_Month], partitions: Iterable[Partition]
+    ) -> str:
+        """Return what else the rows depend on: corporate actions; configs, if bars are remade."""
+        actions = (one for one in partitions if one.key.table == "corporate_actions")
+        used = [one for one in actions if one.part("instrument") in request.instruments]
+        remade = {month.instrument for month in months if month.raw is not None}
+        return fingerprint(
+            {
+                "actions": {str(one.key): one.footer.digest for one in used},
+                "configs": {name: fingerprint(self._config_of(name)) for name in sorted(remade)},
+            }
+        )
 
 
 def _plan(instrument: str, request: BarsRequest, partitions: Iterable[Partition]) -> list[_Month]:
     """Return the months of an instrument that can hold rows, ascending."""
     own = [one for one in partitions if one.part("instrument") == instrument]
-    bars = {
-        one.part("month"): one
-        for one in within(own, request.span)
-        if one.key.table == "bars" and one.part("freq") == request.freq
-    }
+    bars = [one for one in own if one.key.table == "bars" and one.part("freq") == request.freq]
+    found = sorted(within(bars, request.span), key=lambda one: one.part("month"))
     if request.as_of is None:
-        return [_Month(instrument, name, bars[name]) for name in sorted(bars)]
+        return [_Month(one) for one in found]
     actions = next((one for one in own if one.key.table == "corporate_actions"), None)
-    current = is_wholly_known(actions, request.as_of)
+    raw = {one.part("month"): one for one in own if one.key.table == "raw_bars"}
     months = []
-    for raw in within((one for one in own if one.key.table == "raw_bars"), request.span):
-        first, name = known_from(raw), raw.part("month")
-        if first is None or first > request.as_of:
-            continue
-        same = current and name in bars and is_wholly_known(raw, request.as_of)
-        months.append(_Month(instrument, name, bars[name] if same else None, raw))
-    return sorted(months, key=lambda month: month.name)
-
-
-def _context(request: BarsRequest, partitions: Iterable[Partition]) -> str:
-    """Return what else the rows depend on: the corporate actions of the instruments."""
-    actions = (one for one in partitions if one.key.table == "corporate_actions")
-    used = [one for one in actions if one.part("instrument") in request.instruments]
-    return fingerprint({str(one.key): one.footer.digest for one in used})
+    for one in found:
+        source = raw.get(one.part("month"))
+        settled = is_settled(one, source, actions, request.as_of)
+        months.append(_Month(one, None if settled else source))
+    return months
 
 
 def _nothing(request: BarsRequest, partitions: Iterable[Partition]) -> KeyNotFoundError:
     names = ", ".join(request.instruments)
-    if request.as_of is not None:
-        raw = [
-            known_from(one)
-            for one in partitions
-            if one.key.table == "raw_bars" and one.part("instrument") in request.instruments
-        ]
-        first = min((stamp for stamp in raw if stamp is not None), default=None)
-        return KeyNotFoundError(
-            f"nothing of {names} had been delivered by {request.as_of:%Y-%m-%d %H:%M} UTC",
-            fix=f"its first archive came {first:%Y-%m-%d %H:%M} UTC" if first else None,
-        )
     months = sorted(
         one.part("month")
         for one in partitions

@@ -34,7 +34,7 @@ class DataCatalog(Contents):
 
     Args:
         lake: The lake, or its folder.
-        configs: Folder of the YAML files; only ``as_of`` needs it, to clean earlier deliveries.
+        configs: Folder of the YAML files; only ``as_of`` may need it, to clean earlier deliveries.
         cache_bytes: Most memory that repeated reads of bars may take.
     """
 
@@ -102,8 +102,11 @@ class DataCatalog(Contents):
             freq: For example ``5m``.
             start: First session, month or moment (see `Span.of`), included.
             end: Last one, included: bars close at a moment, or earlier.
-            adjust: ``raw`` prices, ``split``-adjusted ones, or ``total`` return (dividends too).
-            as_of: Count what had been delivered by then alone; a date stands for its end, UTC.
+            adjust: ``raw`` prices, ``split``-adjusted ones, or ``total`` return (dividends too),
+                in units of the last bar of the result.
+            as_of: Bars as they were then: those that had closed, of restated rows the version
+                delivered by then (the first one, where all came later). A date stands for its
+                end, UTC.
             columns: Columns of the result, in order; all of them by default.
             to: ``arrow`` or ``pandas``.
 
@@ -119,12 +122,13 @@ class DataCatalog(Contents):
         for name in names:
             frequencies = {one.part("freq") for one in bars if one.part("instrument") == name}
             one_of(freq, frequencies, "frequency", where=f"bars of {name}")
+        known = moment(as_of)
         request = BarsRequest(
             instruments=tuple(names),
             freq=freq,
-            span=Span.of(start, end),
+            span=Span.of(start, end).until(known),
             adjust=adjustment(adjust),
-            as_of=moment(as_of),
+            as_of=known,
             columns=tuple(columns_of(columns, BARS.arrow_schema.names)),
         )
         table = self._bars.read(request, found)

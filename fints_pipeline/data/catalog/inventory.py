@@ -111,7 +111,7 @@ def read_partition(key: TableKey, path: Path) -> Partition:
         key,
         path,
         path.stat().st_size,
-        replace(footer, extra=names),
+        replace(footer, extra=names, notes={}),
         schema.remove_metadata(),
         ranges,
         quality,
@@ -159,7 +159,7 @@ def _stamps(found: dict[Path, tuple[Stamp, Partition]]) -> dict[Path, Stamp]:
 
 def _quality(footer: Footer) -> dict[str, Any] | None:
     try:
-        content = json.loads(footer.extra[_QUALITY])
+        content = json.loads(footer.notes[_QUALITY])
     except (KeyError, ValueError):
         return None
     return content if isinstance(content, dict) else None

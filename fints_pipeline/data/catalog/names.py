@@ -18,7 +18,7 @@ def instruments_of(symbols: str | Sequence[str], known: Collection[str]) -> list
         KeyNotFoundError: a name is unknown, or several data sets have it.
     """
     is_one = isinstance(symbols, str) or not isinstance(symbols, Iterable)
-    wanted = [symbols] if is_one else list(symbols)
+    wanted: list[object] = [symbols] if is_one else list(symbols)
     if not wanted:
         raise KeyNotFoundError("no symbol is named", fix=nearest("", known) or "the lake is empty")
     return list(dict.fromkeys(_instrument(name, known) for name in wanted))
@@ -48,7 +48,7 @@ def columns_of(wanted: Sequence[str] | None, known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(one_of(name, known, "column") for name in wanted))
 
 
-def _instrument(name: str, known: Collection[str]) -> str:
+def _instrument(name: object, known: Collection[str]) -> str:
     if not isinstance(name, str):
         raise KeyNotFoundError(
             f"a symbol is text, not {name!r}", fix="put it into quotes: '000001' is not 1"

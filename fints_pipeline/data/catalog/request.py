@@ -20,9 +20,9 @@ class BarsRequest:
     Attributes:
         instruments: ``dataset.SYMBOL`` each, in the order of the result.
         freq: For example ``5m``.
-        span: From when to when.
+        span: From when to when, ``as_of`` at the latest.
         adjust: How prices are made comparable.
-        as_of: What had been delivered by this moment counts; None for all that there is.
+        as_of: Bars are as they were at this moment; None for what there is now.
         columns: Columns of the result, in order.
     """
 

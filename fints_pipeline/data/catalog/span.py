@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 from fints_pipeline.base.errors import ConfigError
@@ -55,11 +55,18 @@ class Span:
             raise ConfigError(f"start {start} lies after end {end}", fix="exchange them")
         return span
 
+    def until(self, moment: datetime | None) -> Span:
+        """Return the span cut at a moment."""
+        if moment is None:
+            return self
+        return replace(self, end=moment if self.end is None else min(moment, self.end))
+
     def may_hold(self, month: str) -> bool:
         """Return whether a month of sessions can have rows in the span."""
-        first = self.first_session or (self.start and (self.start - _REACH).date())
-        last = self.last_session or (self.end and (self.end + _REACH).date())
-        return not ((first and month < month_of(first)) or (last and month > month_of(last)))
+        firsts = [self.first_session, self.start and (self.start - _REACH).date()]
+        lasts = [self.last_session, self.end and (self.end + _REACH).date()]
+        early = any(first is not None and month < month_of(first) for first in firsts)
+        return not (early or any(last is not None and month > month_of(last) for last in lasts))
 
     def overlaps(self, opened: datetime, closed: datetime) -> bool:
         """Return whether bars between two moments can lie in the span."""

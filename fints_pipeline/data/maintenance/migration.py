@@ -67,7 +67,12 @@ def apply(lake: Lake, migration: Migration) -> None:
     if contract is None:
         raise SchemaError(f"the schema of {migration.key.table} is not known here")
     lake.write(
-        migration.key, fitted(rows, contract), contract, footer.lineage, extra=footer.extra or None
+        migration.key,
+        fitted(rows, contract),
+        contract,
+        footer.lineage,
+        extra=footer.extra or None,
+        notes=footer.notes or None,
     )
 
 
