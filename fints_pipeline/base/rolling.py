@@ -25,6 +25,10 @@ from numba import njit
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
+REMEMBERED_BITS = 12
+REMEMBERED = 1 << REMEMBERED_BITS
+SCATTER = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, about 2⁶⁴ / golden ratio: spreads neighbouring numbers over the table of remembered ones."""
 BLOCK = 512
 """Rows that are summed side by side: few enough for their sums to stay in the nearest cache."""
 
@@ -41,7 +45,7 @@ def previous(values: FloatArray) -> FloatArray:
     return shifted(values, 1)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def log_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return ln(numerator / denominator), row by row."""
     out = np.empty(numerator.size)
@@ -50,7 +54,7 @@ def log_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> FloatArray:
     """Return numerator / denominator, and `otherwise` where the denominator is 0.
 
@@ -58,36 +62,52 @@ def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> F
     """
     out = np.empty(numerator.size)
     for t in range(numerator.size):
-        if denominator[t] == 0.0 and not math.isnan(numerator[t]):
-            out[t] = otherwise
-        else:
-            out[t] = numerator[t] / denominator[t]
+        quotient = numerator[t] / denominator[t]
+        degenerate = denominator[t] == 0.0 and not math.isnan(numerator[t])
+        out[t] = otherwise if degenerate else quotient
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def cos_sin(turns: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the cosine and the sine of angles given in turns (1 turn = 2π)."""
+    """Return the cosine and the sine of angles given in turns (1 turn = 2π).
+
+    Times of the day come back every day, so the last answers are kept where their bits lead.
+    """
     cosine = np.empty(turns.size)
     sine = np.empty(turns.size)
+    bits = turns.view(np.uint64)
+    asked = np.zeros(REMEMBERED, dtype=np.uint64)
+    cosines, sines = np.ones(REMEMBERED), np.zeros(REMEMBERED)
     for t in range(turns.size):
-        angle = 2.0 * math.pi * turns[t]
-        cosine[t] = math.cos(angle)
-        sine[t] = math.sin(angle)
+        place = (bits[t] * SCATTER) >> np.uint64(64 - REMEMBERED_BITS)
+        if asked[place] != bits[t]:
+            angle = 2.0 * math.pi * turns[t]
+            asked[place] = bits[t]
+            cosines[place], sines[place] = math.cos(angle), math.sin(angle)
+        cosine[t], sine[t] = cosines[place], sines[place]
     return cosine, sine
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def rolling_sum(values: FloatArray, window: int) -> FloatArray:
     """Return the sum of the last `window` values."""
     out = np.full(values.size, np.nan)
     for start in range(window - 1, values.size, BLOCK):
         total = out[start : start + BLOCK]
         total[:] = 0.0
-        for back in range(window - 1, -1, -1):
+        back = window - 1
+        while back >= 3:
+            past = values[start - back : start - back + total.size + 3]
+            for i in range(total.size):
+                # Four at a time, one after the other: fewer trips to memory, the same sum.
+                total[i] = (((total[i] + past[i]) + past[i + 1]) + past[i + 2]) + past[i + 3]
+            back -= 4
+        while back >= 0:
             past = values[start - back : start - back + total.size]
             for i in range(total.size):
                 total[i] += past[i]
+            back -= 1
     return out
 
 
@@ -97,7 +117,7 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
     return total / window
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def squares_about(values: FloatArray, centre: FloatArray, window: int) -> FloatArray:
     """Return the sum of squared distances of the last `window` values from the row's centre."""
     out = np.full(values.size, np.nan)
@@ -105,15 +125,24 @@ def squares_about(values: FloatArray, centre: FloatArray, window: int) -> FloatA
         total = out[start : start + BLOCK]
         middle = centre[start : start + BLOCK]
         total[:] = 0.0
-        for back in range(window - 1, -1, -1):
+        back = window - 1
+        while back >= 3:
+            past = values[start - back : start - back + total.size + 3]
+            for i in range(total.size):
+                a, b = past[i] - middle[i], past[i + 1] - middle[i]
+                c, d = past[i + 2] - middle[i], past[i + 3] - middle[i]
+                total[i] = (((total[i] + a * a) + b * b) + c * c) + d * d
+            back -= 4
+        while back >= 0:
             past = values[start - back : start - back + total.size]
             for i in range(total.size):
-                distance = past[i] - middle[i]
-                total[i] += distance * distance
+                a = past[i] - middle[i]
+                total[i] += a * a
+            back -= 1
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _is_constant(values: FloatArray, window: int) -> BoolArray:
     """Return whether the last `window` values are one and the same."""
     out = np.zeros(values.size, dtype=np.bool_)
@@ -143,24 +172,27 @@ def rolling_std(values: FloatArray, window: int) -> FloatArray:
     return np.sqrt(squares / (window - 1))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def rolling_max(values: FloatArray, window: int) -> FloatArray:
     """Return the largest of the last `window` values.
 
     The maximum over a window is the larger of those over its two ends, each as long as the largest
     power of two that fits; and so on down to single values.
     """
-    best = values.copy()
-    length = 1
-    while length < window:
-        step = min(length, window - length)
-        for t in range(values.size - 1, step - 1, -1):
-            earlier, later = best[t - step], best[t]
-            # The negated comparison lets a NaN in, and the second test keeps it.
-            best[t] = later if not later <= earlier and not math.isnan(earlier) else earlier
-        length += step
-    best[: window - 1] = np.nan
-    return best
+    out = np.full(values.size, np.nan)
+    block = max(BLOCK, window)
+    for start in range(window - 1, values.size, block):
+        best = values[start - window + 1 : start + block].copy()
+        length = 1
+        while length < window:
+            step = min(length, window - length)
+            for i in range(best.size - step):
+                earlier, later = best[i], best[i + step]
+                # The negated comparison lets a NaN in, and the second test keeps it.
+                best[i] = later if not later <= earlier and not math.isnan(earlier) else earlier
+            length += step
+        out[start : start + block] = best[: best.size - window + 1]
+    return out
 
 
 def rolling_min(values: FloatArray, window: int) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from fints_pipeline.base.errors import SchemaError
@@ -18,13 +19,15 @@ def check_one_series(bars: pd.DataFrame) -> None:
     Raises:
         SchemaError: it is not; the message names the instruments or the first row out of order.
     """
-    instruments = bars["instrument"].unique()
-    if len(instruments) > 1:
+    instruments = bars["instrument"].to_numpy()
+    if not (instruments == instruments[:1]).all():
+        count = bars["instrument"].nunique()
         raise SchemaError(
-            f"bars of {len(instruments)} instruments in one frame, {instruments[0]!r} first",
+            f"bars of {count} instruments in one frame, {instruments[0]!r} first",
             fix="pass one instrument at a time",
         )
-    out_of_order = ~(bars["open_time"].diff().iloc[1:] > pd.Timedelta(0)).to_numpy()
+    open_time = np.asarray(bars["open_time"], dtype="datetime64[us]")
+    out_of_order = ~(open_time[1:] > open_time[:-1])
     if out_of_order.any():
         raise SchemaError(
             "bars are not in strictly ascending order of open_time",

@@ -71,7 +71,7 @@ def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> Bar
             to_arrow(frame, BARS.arrow_schema),
             BARS,
             lineage,
-            extra=quality if freq == config.base_frequency else None,
+            notes=quality if freq == config.base_frequency else None,
         )
         for freq, frame in result.frames.items()
     }

@@ -1,6 +1,6 @@
 """From files in the inbox to staged, verified, parsed slices."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
@@ -55,8 +55,8 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     known = slices(locations.lake)
     instruments = sorted({instrument for instrument, _ in known})
     register(context.instance, INSTRUMENTS, instruments)
-    for instrument, month in sorted(set(report.slices) | unreported(context, known)):
-        event = slice_materialization(instrument, month, known[instrument, month])
+    changed = sorted(set(report.slices) | unreported(context, known))
+    for event in slice_events({slice_: known[slice_] for slice_ in changed}):
         context.log_event(event)
     metadata: dict[str, Any] = {
         "report": dg.MetadataValue.md(report.as_markdown()),
@@ -82,14 +82,28 @@ def unreported(
     return {slice_ for slice_ in known if str(series_partition(*slice_)) not in reported}
 
 
-def slice_materialization(instrument: str, month: str, digest: str) -> dg.AssetMaterialization:
-    """Return the event that tells Dagster a slice's current version."""
-    return dg.AssetMaterialization(
-        "raw_slices",
-        partition=series_partition(instrument, month),
-        metadata={"digest": digest},
-        tags={"dagster/data_version": digest},
-    )
+def slice_events(
+    digests: Mapping[tuple[str, str], str],
+) -> list[dg.AssetObservation | dg.AssetMaterialization]:
+    """Return the events that tell Dagster the current versions of slices.
+
+    Of an asset that Dagster does not make itself, staleness reads observations and the partition
+    grid reads materializations, so it takes both; and the observations first, because a later event
+    than the one that a run has seen counts as an update.
+    """
+    versions = {
+        series_partition(*slice_): {"dagster/data_version": digest}
+        for slice_, digest in digests.items()
+    }
+    observed = [
+        dg.AssetObservation("raw_slices", partition=partition, tags=tags)
+        for partition, tags in versions.items()
+    ]
+    made = [
+        dg.AssetMaterialization("raw_slices", partition=partition, tags=tags)
+        for partition, tags in versions.items()
+    ]
+    return [*observed, *made]
 
 
 def dataset_configs(locations: Locations) -> list:

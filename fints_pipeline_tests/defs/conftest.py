@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,8 +19,9 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def locations(tmp_path: Path, project: Path) -> Locations:
-    """Return folders of the test's own, and the project's configs."""
-    return Locations(tmp_path / "lake", tmp_path / "inbox", project / "configs")
+    """Return folders of the test's own, with a copy of the project's configs."""
+    shutil.copytree(project / "configs", tmp_path / "configs")
+    return Locations(tmp_path / "lake", tmp_path / "inbox", tmp_path / "configs")
 
 
 @pytest.fixture

@@ -44,7 +44,8 @@ class Footer:
         schema_name: Name of the schema that the rows were validated with.
         schema_fingerprint: Its fingerprint.
         lineage: Where the rows come from.
-        extra: Further strings that commit with the data (carried state, quality counts).
+        extra: Further strings that are part of the content, and of the digest (carried state).
+        notes: Strings about the content that commit with it and leave the digest alone (quality).
         layout: Version of this layout.
     """
 
@@ -54,11 +55,12 @@ class Footer:
     schema_fingerprint: str
     lineage: Lineage
     extra: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
     layout: int = LAYOUT
 
     def to_json(self) -> str:
         """Return the footer as JSON with sorted keys."""
-        content = {**self.__dict__, "lineage": self.lineage.__dict__, "extra": dict(self.extra)}
+        content = {**self.__dict__, "lineage": self.lineage.__dict__}
         return json.dumps(content, sort_keys=True, default=dict)
 
     @classmethod

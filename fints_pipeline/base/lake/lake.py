@@ -49,6 +49,7 @@ class Lake:
         validator: TableValidator,
         lineage: Lineage,
         extra: Mapping[str, str] | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> Footer:
         """Validate ``table`` and make it the partition's content.
 
@@ -58,13 +59,14 @@ class Lake:
             validator: The table's schema.
             lineage: Where the rows come from.
             extra: Further strings that commit with the rows; they enter the digest.
+            notes: Strings that commit with the rows and do not.
 
         Raises:
             SchemaError: the rows violate the schema; nothing is written.
             LakeError: the disk is full or not writable; the earlier content stays.
         """
         with self._locked(key):
-            return self._write(key, table, validator, lineage, extra)
+            return self._write(key, table, validator, lineage, extra, notes)
 
     def update(
         self,
@@ -196,6 +198,7 @@ class Lake:
         validator: TableValidator,
         lineage: Lineage,
         extra: Mapping[str, str] | None,
+        notes: Mapping[str, str] | None = None,
     ) -> Footer:
         validator.validate(table)
         table = table.replace_schema_metadata(None)
@@ -206,6 +209,7 @@ class Lake:
             schema_fingerprint=validator.fingerprint,
             lineage=lineage,
             extra=dict(extra or {}),
+            notes=dict(notes or {}),
         )
         stamped = table.replace_schema_metadata({FOOTER_KEY: footer.to_json().encode()})
         with replacing(self.path(key)) as temporary:

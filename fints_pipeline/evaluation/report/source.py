@@ -159,7 +159,7 @@ def _quality(lake: Lake, instrument: str, bars: pd.DataFrame, first: str, last: 
     rules: dict[str, int] = {}
     months = [month for month in lake.months("bars", "1m", instrument) if first <= month <= last]
     for month in months:
-        report = lake.footer(series_key("bars", "1m", instrument, month)).extra.get("quality")
+        report = lake.footer(series_key("bars", "1m", instrument, month)).notes.get("quality")
         for rule in json.loads(report)["rules"] if report else ():
             if rule["rows"]:
                 rules[rule["rule"]] = rules.get(rule["rule"], 0) + rule["rows"]

@@ -42,6 +42,9 @@ def test_the_digest_is_of_the_content(lake: Lake) -> None:
     again = lake.write(KEY, table(1, 2), CONTRACT, Lineage("2", "other"))
     assert first.digest == again.digest
     assert lake.write(KEY, table(1, 2), CONTRACT, LINEAGE, {"s": "1"}).digest != first.digest
+    noted = lake.write(KEY, table(1, 2), CONTRACT, LINEAGE, notes={"quality": "good"})
+    assert noted.digest == first.digest
+    assert lake.footer(KEY).notes == {"quality": "good"}
     assert lake.write(KEY, table(1, 3), CONTRACT, LINEAGE).digest != first.digest
 
 
