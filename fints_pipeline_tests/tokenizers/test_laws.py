@@ -126,8 +126,14 @@ def test_one_bar_at_a_time_equals_the_batch(bars: pd.DataFrame, mode: str) -> No
     streaming = BrooksTokenizer(tick=1.0, session_mode=mode)
     rows = [streaming.update(bar) for bar in bars.to_dict("records")]
     batch = BrooksTokenizer(tick=1.0, session_mode=mode)
-    assert np.array_equal(np.array(rows), batch.encode(bars))
+    expected = batch.encode(bars)
+    assert np.array_equal(np.array(rows), expected)
     assert streaming.state == batch.state
+    plain = BrooksTokenizer(tick=1.0, session_mode=mode)
+    columns = bars[[*PRICES, "session", "is_filled"]]
+    rows = [plain.update_row(*row) for row in columns.itertuples(index=False)]
+    assert np.array_equal(np.array(rows), expected)
+    assert plain.state == batch.state
 
 
 def test_a_cold_start_differs_so_the_state_matters() -> None:
