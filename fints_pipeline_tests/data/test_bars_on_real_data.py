@@ -1,7 +1,9 @@
 """The bars stage on real archives; the numbers are what was measured on them."""
 
+import tarfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -42,10 +44,12 @@ def member(archive: Path) -> pd.DataFrame:
             return pd.read_csv(file, sep=separator, header=None)
 
 
-def make(project: Path, dataset: str, raw: pd.DataFrame, month: str) -> BarsResult:
+def make(
+    project: Path, dataset: str, raw: pd.DataFrame, month: str, instrument: str = "any.ANY"
+) -> BarsResult:
     path = project / "configs" / "data" / f"{dataset}.yaml"
     config = load_config(path, DatasetConfig, section="dataset")
-    result = run(config, raw, no_actions(), "any.ANY", month)
+    result = run(config, raw, no_actions(), instrument, month)
     for frame in result.frames.values():
         BARS.validate(to_arrow(frame, BARS.arrow_schema))
     assert result.quality.conserves()
@@ -66,6 +70,16 @@ def test_the_outage_of_march_2023(project: Path, shared_data: Path):
     assert quality.partial_sessions == ("2023-03-24",)
     # Before those, the exchange itself gives 72 bars in which nothing traded.
     assert quality.count("zero_volume") == 72
+    # It is one outage.
+    assert (quality.halts, quality.halted_minutes) == (1, 152)
+    assert quality.longest_halts == ("2023-03-24 11:28 to 14:00 UTC, 152 minutes",)
+    minute = result.frames["1m"]
+    assert minute["is_halted"].sum() == minute["opens_filled"].sum() == 72 + 60
+    five = result.frames["5m"]
+    shut = five.loc[five["opens_filled"], "open_time"].dt.strftime("%d %H:%M")
+    assert (len(shut), shut.iloc[0], shut.iloc[-1]) == (26, "24 11:30", "24 13:35")
+    partial = five.loc[five["partial_so_far"], "open_time"].dt.strftime("%d %H:%M")
+    assert (partial.iloc[0], partial.iloc[-1], len(partial)) == ("24 14:00", "24 23:55", 120)
     bars = result.frames["1m"]
     still = bars[bars["volume"] == 0].groupby("is_filled")["open_time"].agg(["min", "max"])
     clocks = still.apply(lambda column: column.dt.strftime("%d %H:%M"))
@@ -161,3 +175,101 @@ def test_spy_outside_of_the_sessions_is_rejected(
     # The bar at 16:00 of every session, and whatever follows 13:00 on a half-day.
     late = pd.Series(raw["open_time"].dt.tz_convert("America/New_York").dt.strftime("%H:%M"))
     assert quality.rejected >= (late == "16:00").sum() >= sessions - half_days
+
+
+def test_suspects_are_few(project: Path, shared_data: Path):
+    """Six months of BTCUSDT: one bar in 16 000 has a price far outside, four have a volume so."""
+    found = {}
+    for month in range(1, 7):
+        name = f"2023-{month:02d}"
+        quality = make(project, "binance", binance(shared_data, name), name).quality
+        found[name] = (quality.count("bad_tick"), quality.count("volume_anomaly"))
+    assert found == {
+        "2023-01": (4, 4), "2023-02": (0, 0), "2023-03": (1, 0),
+        "2023-04": (4, 0), "2023-05": (3, 0), "2023-06": (4, 0),
+    }  # fmt: skip
+
+
+def test_the_index_cfds_pauses_are_no_holes(project: Path, shared_data: Path):
+    rows = member(shared_data / "histdata" / "HISTDATA_COM_ASCII_SPXUSD_M12018.zip")
+    wall = pd.to_datetime(rows[0], format="%Y%m%d %H%M%S")
+    opened = wall.dt.tz_localize("America/New_York").dt.tz_convert("UTC")
+    raw = delivered(opened, rows[[1, 2, 3, 4, 5]].copy())
+    months = calendar_for("us_index_cfd").trading_day(naive_utc(opened)).astype("datetime64[M]")
+    own, fx = (
+        [
+            make(project, "histdata", raw[months == month], str(month), f"any.{symbol}").quality
+            for month in np.unique(months)
+        ]
+        for symbol in ("SPXUSD", "EURUSD")
+    )
+    assert sum(q.rows_in for q in own) == 310_381
+    # The closing prints at 13:00, 13:15, 16:15 and 17:00, and the half hour of New Year's Day.
+    assert sum(q.rejected for q in own) == 240
+    assert not any(q.empty_sessions for q in own)
+    assert sum(q.sessions for q in own) == 258
+    # By the calendar of currencies every afternoon would be a halt, and every session partial.
+    assert (sum(q.holes for q in own), sum(q.holes for q in fx)) == (693, 13_939)
+    assert (sum(q.halts for q in own), sum(q.halts for q in fx)) == (47, 421)
+    # The day of mourning for President Bush, which no calendar foresaw.
+    assert own[-1].longest_halts[0] == "2018-12-05 14:31 to 21:15 UTC, 404 minutes"
+
+
+def daily(
+    rows: pd.DataFrame,
+    month: str,
+    versions: Literal["first_known", "latest"] = "first_known",
+    as_of: str | None = None,
+) -> BarsResult:
+    """Bars of a daily source; no split is on record."""
+    config = DatasetConfig(
+        name="any", format="any", calendar="XNYS", asset_class="equity", ticks={"*": 0.01},
+        base_frequency="1D", frequencies=("1D",), model_frequency="1D",
+        versions=versions,
+    )  # fmt: skip
+    moment = None if as_of is None else pd.Timestamp(as_of, tz="UTC").to_pydatetime()
+    return run(config, rows, no_actions(), "any.ANY", month, moment)
+
+
+def test_chds_split_shows_in_the_prices(shared_data: Path):
+    """Fourteen daily deliveries that overlap; each one's date is when it was known."""
+    parts = []
+    for archive in sorted((shared_data / "corporate_actions" / "pystock").glob("*.tar.gz")):
+        with tarfile.open(archive) as opened:
+            file = opened.extractfile("prices.csv")
+            assert file is not None
+            rows = pd.read_csv(file, dtype={"symbol": str}).query("symbol == 'CHD'")
+        stamps = pd.to_datetime(rows["date"]).dt.tz_localize("America/New_York")
+        columns = ["open", "high", "low", "close", "volume"]
+        part = delivered(stamps.dt.tz_convert("UTC"), rows[columns].copy())
+        known_at = pd.Timestamp(archive.name[:8], tz="UTC") + pd.Timedelta("1D")
+        parts.append(part.assign(archive=archive.name, known_at=known_at.as_unit("us")))
+    raw = pd.concat(parts, ignore_index=True)
+    raw = raw[raw["open_time"].dt.strftime("%Y-%m") == "2016-09"]
+    result = daily(raw, "2016-09")
+    assert result.quality.conserves()
+    assert result.frames["1D"]["close"][:2].tolist() == [99.75, 49.970001]
+    # Two volumes were restated upwards by the delivery after.
+    assert result.quality.count("conflicting_duplicate") == 2
+    assert result.frames["1D"]["volume"][1] == 1_006_200
+    assert daily(raw, "2016-09", versions="latest").frames["1D"]["volume"][1] == 1_009_100
+    assert daily(raw, "2016-09", as_of="2016-09-06").frames["1D"]["volume"].tolist() == [
+        1_339_800, 1_006_200,
+    ]  # fmt: skip
+    assert daily(raw, "2016-09", as_of="2016-09-07").frames["1D"]["volume"][1] == 1_009_100
+    (found,) = result.quality.unrecorded_splits
+    assert found.startswith("2016-09-02: 99.75 to 50, like a 2:1 split")
+
+
+def test_aapls_split_of_2014_shows_and_a_recorded_one_is_in_order(shared_data: Path):
+    with (
+        zipfile.ZipFile(shared_data / "corporate_actions/lean/daily/aapl.zip") as archive,
+        archive.open("aapl.csv") as file,
+    ):
+        rows = pd.read_csv(file, header=None)
+    stamps = pd.to_datetime(rows[0], format="%Y%m%d %H:%M").dt.tz_localize("America/New_York")
+    values = rows[[1, 2, 3, 4, 5]] * [1e-4, 1e-4, 1e-4, 1e-4, 1.0]
+    raw = delivered(stamps.dt.tz_convert("UTC"), values)
+    raw = raw[stamps.dt.strftime("%Y-%m") == "2014-06"]
+    (found,) = daily(raw, "2014-06").quality.unrecorded_splits
+    assert found.startswith("2014-06-09: 645.57 to 92.69, like a 7:1 split; volume x 6")
