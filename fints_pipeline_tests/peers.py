@@ -1,4 +1,4 @@
-"""Runs other people's libraries in their own environment (`make peers`), arrays in and arrays out."""
+"""Runs other libraries in their own environment (`make peers`), arrays in and arrays out."""
 
 import subprocess
 from pathlib import Path
