@@ -98,21 +98,24 @@ def seeds() -> range:
 
 
 def main() -> None:
-    """Judge every seed with and without the edge; print a line each and the shares."""
-    for what, edge in (("power", EDGE), ("false positives", 0.0)):
-        results = []
-        for seed in seeds():
+    """Judge every seed with and without the edge; print a line each, and the shares so far."""
+    results: dict[float, list[dict[str, float]]] = {EDGE: [], 0.0: []}
+    for seed in seeds():
+        for edge, found in results.items():
             started = time.perf_counter()
             with contextlib.redirect_stderr(None):
-                result = judge(seed, edge)
-            results.append(result)
-            shown = {name: round(result[name], 3) for name in ("passed", "sharpe", "deflated")}
-            line = {"edge": edge, "seed": seed, **shown, "s": time.perf_counter() - started}
-            print(json.dumps(line), flush=True)
-        passed = int(sum(result["passed"] for result in results))
-        low, high = wilson(passed, len(results))
-        sharpe = sum(result["sharpe"] for result in results) / len(results)
-        print(
-            f"{what}: {passed} of {len(results)} ({low:.1%} to {high:.1%}), "
-            f"mean net Sharpe {sharpe:.2f}, edge {edge}"
-        )
+                found.append(judge(seed, edge))
+            shown = {name: round(found[-1][name], 3) for name in ("passed", "sharpe", "deflated")}
+            seconds = round(time.perf_counter() - started)
+            print(json.dumps({"edge": edge, "seed": seed, **shown, "s": seconds}), flush=True)
+        print(summary("power", results[EDGE]), flush=True)
+        print(summary("false positives", results[0.0]), flush=True)
+
+
+def summary(what: str, results: list[dict[str, float]]) -> str:
+    """Return one line: how many verdicts passed, the interval of that share, the mean Sharpe."""
+    passed = int(sum(result["passed"] for result in results))
+    low, high = wilson(passed, len(results))
+    sharpe = sum(result["sharpe"] for result in results) / len(results)
+    share = f"{passed} of {len(results)} ({low:.1%} to {high:.1%})"
+    return f"{what}: {share}, mean net Sharpe {sharpe:.2f}"

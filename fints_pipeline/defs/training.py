@@ -1,5 +1,8 @@
 """Assets cut by walk-forward fold: vocabulary, pretraining, fine-tuning, forecasts, predictions."""
 
+import os
+from typing import Any
+
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
@@ -135,12 +138,24 @@ def _train(context, project, mlflow, model: str, function: str) -> dg.Materializ
     tracker = MlflowTracker(mlflow, tags=tags)
     result = getattr(train, function)(project.lake, experiment, fold, tracker)
     key = BundleKey.of("models", experiment=experiment.experiment, fold=fold.key, model=model)
-    return _bundle_result(project, key, result)
+    return _bundle_result(project, key, result, _mlflow_metadata(mlflow, result.run_id))
 
 
-def _bundle_result(project, key: BundleKey, result) -> dg.MaterializeResult:
+def _mlflow_metadata(mlflow, run_id: str | None) -> dict[str, Any]:
+    """Return the run's id and its address on the page that `make mlflow` serves."""
+    if run_id is None:
+        return {}
+    experiment_id = mlflow.get_run(run_id).info.experiment_id
+    page = os.environ.get("FINTS_MLFLOW_PAGE", "http://127.0.0.1:5000")
+    url = f"{page}/#/experiments/{experiment_id}/runs/{run_id}"
+    return {"mlflow_run_id": run_id, "mlflow_run": dg.MetadataValue.url(url)}
+
+
+def _bundle_result(
+    project, key: BundleKey, result, more: dict[str, Any] | None = None
+) -> dg.MaterializeResult:
     manifest = result.manifest
-    metadata = bundle_metadata(manifest, str(project.lake.root / key.folder))
+    metadata = bundle_metadata(manifest, str(project.lake.root / key.folder)) | (more or {})
     metadata |= numbers(result.metrics)
     metadata["seconds"] = dg.MetadataValue.float(result.seconds)
     return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))

@@ -54,9 +54,9 @@ def write_bars(
     lineage: Lineage = NO_INPUTS,
 ) -> Footer:
     frame = bars_frame(instrument, freq, month, sessions, seed=seed)
-    extra = {"quality": json.dumps(quality)} if quality else None
+    notes = {"quality": json.dumps(quality)} if quality else None
     key = series_key("bars", freq, instrument, month)
-    return lake.write(key, to_arrow(frame, BARS.arrow_schema), QUICK_BARS, lineage, extra)
+    return lake.write(key, to_arrow(frame, BARS.arrow_schema), QUICK_BARS, lineage, notes=notes)
 
 
 def write_raw(
