@@ -1,5 +1,6 @@
 """What assets need from outside: the project's folders, and MLflow."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
     dagster-mlflow opens one MLflow run a Dagster run. Given the id of the experiment's own run,
     which is found by its tag, it continues that one: every fold of an experiment ends up under it.
     """
+    # Its first use of a store announces every table that it makes.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     import mlflow
     from dagster_mlflow.resources import MlFlow
 
