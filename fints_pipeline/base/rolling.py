@@ -45,7 +45,7 @@ def previous(values: FloatArray) -> FloatArray:
     return shifted(values, 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def log_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     """Return ln(numerator / denominator), row by row."""
     out = np.empty(numerator.size)
@@ -54,7 +54,7 @@ def log_ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, error_model="numpy")
 def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> FloatArray:
     """Return numerator / denominator, and `otherwise` where the denominator is 0.
 
@@ -68,7 +68,7 @@ def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> F
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def cos_sin(turns: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the cosine and the sine of angles given in turns (1 turn = 2π).
 
@@ -89,7 +89,7 @@ def cos_sin(turns: FloatArray) -> tuple[FloatArray, FloatArray]:
     return cosine, sine
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def rolling_sum(values: FloatArray, window: int) -> FloatArray:
     """Return the sum of the last `window` values."""
     out = np.full(values.size, np.nan)
@@ -117,7 +117,7 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
     return total / window
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def squares_about(values: FloatArray, centre: FloatArray, window: int) -> FloatArray:
     """Return the sum of squared distances of the last `window` values from the row's centre."""
     out = np.full(values.size, np.nan)
@@ -142,7 +142,7 @@ def squares_about(values: FloatArray, centre: FloatArray, window: int) -> FloatA
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _is_constant(values: FloatArray, window: int) -> BoolArray:
     """Return whether the last `window` values are one and the same."""
     out = np.zeros(values.size, dtype=np.bool_)
@@ -172,7 +172,7 @@ def rolling_std(values: FloatArray, window: int) -> FloatArray:
     return np.sqrt(squares / (window - 1))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def rolling_max(values: FloatArray, window: int) -> FloatArray:
     """Return the largest of the last `window` values.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numba import njit
 
 from fints_pipeline.base.errors import KeyNotFoundError, nearest
 from fints_pipeline.base.rolling import BoolArray, FloatArray, log_ratio, previous
@@ -45,11 +46,17 @@ class Bars:
         exogenous: Mapping[str, pd.DataFrame] | None = None,
     ) -> None:
         self._columns = columns
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._exogenous = exogenous or {}
 
     def __len__(self) -> int:
         """Return T."""
         return len(self._columns["open_time"])
+
+    def rows(self, start: int, stop: int) -> Bars:
+        """Return rows `start` … `stop` − 1 as bars of their own; nothing is copied."""
+        part = {name: self._raw(name)[start:stop] for name in COLUMNS}
+        return Bars(part, self._exogenous)
 
     def exogenous(self, source: str) -> pd.DataFrame:
         """Return the frame of a source that is not bars.
@@ -178,8 +185,8 @@ class Bars:
     def session_phase(self) -> FloatArray:
         """Share of the session's scheduled length that has passed at the open; NaN for NaT."""
         length = (self._raw("session_close") - self._raw("session_open")).view(np.int64)
-        known = (self.since_open != NO_TIME) & (length != NO_TIME)
-        return np.where(known, (self.since_open / 1e6) / (length / 1e6), np.nan)
+        phase: FloatArray = _share_of_time(self.since_open, length)
+        return phase
 
     @cached_property
     def close_time(self) -> TimeArray:
@@ -190,4 +197,16 @@ class Bars:
         return np.ascontiguousarray(self._raw(name) * self._raw("split_factor"))
 
     def _raw(self, name: str) -> npt.NDArray[Any]:
-        return np.asarray(self._columns[name], dtype=COLUMNS[name])
+        if name not in self._arrays:
+            self._arrays[name] = np.asarray(self._columns[name], dtype=COLUMNS[name])
+        return self._arrays[name]
+
+
+@njit(cache=True, error_model="numpy")
+def _share_of_time(passed: IntArray, length: IntArray) -> FloatArray:
+    """Return passed / length, both in microseconds, by way of seconds; NaN where one is NaT."""
+    out = np.full(passed.size, np.nan)
+    for t in range(passed.size):
+        if passed[t] != NO_TIME and length[t] != NO_TIME:
+            out[t] = (passed[t] / 1e6) / (length[t] / 1e6)
+    return out

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
-from fints_pipeline.base.rolling import FloatArray, ratio
+from fints_pipeline.base.rolling import FloatArray
 from fints_pipeline.features.bars import Bars
 from fints_pipeline.features.base import Feature
 
@@ -34,10 +35,20 @@ class BodyWick(Feature):
 
     def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the three shares."""
-        open_, high, low, close = bars.open, bars.high, bars.low, bars.close
-        size = high - low
-        return {
-            "body_share": ratio(close - open_, size, 0.0),
-            "upper_wick_share": ratio(high - np.maximum(open_, close), size, 0.0),
-            "lower_wick_share": ratio(np.minimum(open_, close) - low, size, 0.0),
-        }
+        shares = _shares(bars.open, bars.high, bars.low, bars.close)
+        return dict(zip(self.columns, shares, strict=True))
+
+
+@njit(cache=True, error_model="numpy")
+def _shares(
+    open_: FloatArray, high: FloatArray, low: FloatArray, close: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the shares of body, upper and lower wick."""
+    body, upper, lower = np.empty(open_.size), np.empty(open_.size), np.empty(open_.size)
+    for t in range(open_.size):
+        size = high[t] - low[t]
+        flat = size == 0.0
+        body[t] = 0.0 if flat else (close[t] - open_[t]) / size
+        upper[t] = 0.0 if flat else (high[t] - max(open_[t], close[t])) / size
+        lower[t] = 0.0 if flat else (min(open_[t], close[t]) - low[t]) / size
+    return body, upper, lower

@@ -29,8 +29,8 @@ class Exogenous(Feature):
     the day that they are about needs the publication's delay here.
 
     Causal: row t uses what was known at bar t's close. Warm-up: none but the source's own.
-    Source: the as-of join of point-in-time data, as in Croushore and Stark, A Real-Time Data Set for
-    Macroeconomists (2001).
+    Source: the as-of join of point-in-time data, as in Croushore and Stark, A Real-Time Data Set
+    for Macroeconomists (2001).
     """
 
     source: str = Field(default="reference", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")

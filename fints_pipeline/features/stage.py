@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
+from fints_pipeline.base.rolling import FloatArray
 from fints_pipeline.base.series import check_one_series
 from fints_pipeline.features.bars import Bars
+from fints_pipeline.features.base import Feature
 from fints_pipeline.features.config import CARRIED, FeaturesConfig
+
+BLOCK = 32_768
+"""Rows that are computed together, family by family."""
 
 
 def run(
@@ -37,8 +43,31 @@ def run(
     """
     check_one_series(bars)
     table = {name: bars[name].reset_index(drop=True) for name in CARRIED}
-    arrays = Bars(bars, exogenous)
-    for feature in config.features:
-        columns = feature.compute(arrays)
-        table.update({name: pd.Series(columns[name]) for name in feature.columns})
-    return pd.DataFrame(table)
+    # One allocation for all columns: large ones are backed by large pages, which are cheap to get.
+    columns = dict(zip(config.columns, np.empty((len(config.columns), len(bars))), strict=True))
+    _compute(config.features, Bars(bars, exogenous), columns)
+    table.update({name: pd.Series(values) for name, values in columns.items()})
+    # The columns belong to nobody else: copying them would take as long as computing them.
+    return pd.DataFrame(table, copy=False)
+
+
+def _compute(features: Sequence[Feature], bars: Bars, columns: Mapping[str, FloatArray]) -> None:
+    """Fill `columns`, where memory is counted in bars a block of rows at a time.
+
+    A block and its lookback stay in the processor's cache from one family to the next. That it
+    equals the whole, bit for bit, is law 3 of the features.
+    """
+    in_bars = [feature for feature in features if not feature.lookback_sessions]
+    lookback = max((feature.lookback for feature in in_bars), default=0)
+    # A lookback is computed anew for every block: keep it small beside the block.
+    rows = max(BLOCK, 16 * lookback)
+    for first in range(0, len(bars), rows):
+        start, stop = max(0, first - lookback), min(len(bars), first + rows)
+        block = bars.rows(start, stop)
+        for feature in in_bars:
+            for name, values in feature.compute(block).items():
+                columns[name][first:stop] = values[first - start :]
+    for feature in features:
+        if feature.lookback_sessions:
+            for name, values in feature.compute(bars).items():
+                columns[name][:] = values

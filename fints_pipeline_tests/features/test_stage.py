@@ -33,3 +33,12 @@ def test_a_month_cut_out_of_its_history_is_the_same() -> None:
 def test_bars_out_of_order_are_refused() -> None:
     with pytest.raises(SchemaError, match="ascending"):
         features.run(CONFIG, random_bars(5).iloc[::-1])
+
+
+def test_the_size_of_a_block_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [{"name": "log_return"}, {"name": "atr", "window": 3}, {"name": "close_location"}]
+    config = FeaturesConfig(features=[*lines, {"name": "intraday_seasonality", "sessions": 2}])
+    bars = random_bars(2_000, 1, splits=0.2)
+    whole = features.run(config, bars)
+    monkeypatch.setattr("fints_pipeline.features.stage.BLOCK", 1)
+    pd.testing.assert_frame_equal(features.run(config, bars), whole, check_exact=True)
