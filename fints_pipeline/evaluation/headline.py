@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-from fints_pipeline.evaluation.words import count, number, percent
+from fints_pipeline.base.page.words import count, number, percent
 
 
 def print_headline(summary: dict[str, Any], page: Path, console: Console | None = None) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from fints_pipeline.evaluation.words import percent
+from fints_pipeline.base.page.words import percent
 
 MIN_SESSIONS = 20
 CONFIDENCE = 0.95

@@ -13,7 +13,8 @@ from fints_pipeline import backtest
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey
-from fints_pipeline.evaluation import trials, words
+from fints_pipeline.base.page import words
+from fints_pipeline.evaluation import trials
 from fints_pipeline.evaluation.report.render import month_grid
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
 

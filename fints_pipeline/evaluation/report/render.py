@@ -7,14 +7,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.page.environment import page_environment, plotly_script
+from fints_pipeline.base.page.words import count, money, percent
 from fints_pipeline.evaluation.report import tables
 from fints_pipeline.evaluation.report.charts import charts
 from fints_pipeline.evaluation.report.glossary import GLOSSARY
 from fints_pipeline.evaluation.report.source import Material, strategy_name
-from fints_pipeline.evaluation.words import count, money, number, percent
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -26,7 +25,7 @@ def write(folder: Path, material: Material) -> None:
     it was made: the same backtest gives the same bytes.
     """
     view = _view(material)
-    environment = _environment()
+    environment = page_environment("fints_pipeline.evaluation.report")
     for name, template in (("report.html", "report.html.j2"), ("report.md", "report.md.j2")):
         text = environment.get_template(template).render(view)
         (folder / name).write_text(text, encoding="utf-8")
@@ -77,7 +76,7 @@ def _view(material: Material) -> dict[str, Any]:
         "glossary": GLOSSARY,
         "candles": list(material.candles),
         "charts": charts(material),
-        "plotly": _plotly,
+        "plotly": plotly_script,
     }
 
 
@@ -119,22 +118,3 @@ def _lineage(material: Material) -> dict[str, str]:
         "Seed": str(material.config.seed),
         "Partitions read": count(len(material.inputs)),
     }
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs
-
-    script: str = get_plotlyjs()
-    return script
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("fints_pipeline.evaluation.report"),
-        autoescape=select_autoescape(["html.j2", "html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, number=number, count=count)
-    return environment

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from fints_pipeline.base.page.table import Table, Tile
+from fints_pipeline.base.page.words import count, money, number, percent
 from fints_pipeline.evaluation.report.source import Material
-from fints_pipeline.evaluation.words import count, money, number, percent
-
-
-@dataclass(frozen=True)
-class Table:
-    """Headings and cells; the first `text_columns` columns are words, the others numbers."""
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    text_columns: int = 1
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A headline number: what, how much, and how sure."""
-
-    label: str
-    value: str
-    note: str
 
 
 def tiles(material: Material) -> tuple[Tile, ...]:
