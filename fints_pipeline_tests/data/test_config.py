@@ -38,6 +38,8 @@ def test_the_shipped_configs_load(project: Path, name: str, calendar: str, has_v
         ("max_fill_minutes", -1, "greater than or equal to 0"),
         ("name", "My.Data", "pattern"),
         ("quote", "ask", "'trade' or 'bid'"),
+        ("versions", "newest", "'first_known' or 'latest'"),
+        ("extended_minutes_before", -1, "greater than or equal to 0"),
         ("colour", "red", "unknown"),
     ],
 )
@@ -79,3 +81,19 @@ def test_a_source_of_daily_bars_makes_daily_bars():
 def test_one_tick_can_stand_for_all_other_symbols():
     many = config(ticks={"A": 0.05, "*": 0.01})
     assert (many.tick("A"), many.tick("ZZZ")) == (0.05, 0.01)
+
+
+def test_a_symbols_own_calendar_must_be_one_and_rules_have_parameters():
+    values = config().model_dump() | {"calendars": {"SPX": "us_index"}}
+    with pytest.raises(ConfigError, match="did you mean 'us_index_cfd'"):
+        parse_config(values, DatasetConfig, where="x.yaml")
+    values = config().model_dump() | {"rules": {"bad_ticks": {"width": 0}}}
+    with pytest.raises(ConfigError, match=r"`rules\.bad_ticks\.width`"):
+        parse_config(values, DatasetConfig, where="x.yaml")
+
+
+def test_the_index_cfd_of_histdata_keeps_its_own_hours(project: Path):
+    path = project / "configs" / "data" / "histdata.yaml"
+    loaded = load_config(path, DatasetConfig, section="dataset")
+    assert loaded.calendar_of("SPXUSD").name == "us_index_cfd"
+    assert loaded.calendar_of("EURUSD").name == "fx_24_5"
