@@ -24,6 +24,9 @@ NOT_TABLES = frozenset({"bundles", "staging", "quarantine", "inbox"})
 EVENTS = "event"
 """What stands for the frequency of tables that have none."""
 
+DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, OverflowError)
+"""What reading a damaged Parquet file was seen to raise."""
+
 _QUALITY = "quality"
 
 
@@ -102,16 +105,16 @@ def read_partition(key: TableKey, path: Path) -> Partition:
         metadata = pq.read_metadata(path)
         schema = metadata.schema.to_arrow_schema()
         ranges = _ranges(metadata)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGE as error:
         raise LakeError(f"the partition cannot be read: {error}", where=str(path)) from None
     footer = footer_of(schema, path)
     quality = _quality(footer)
-    names = dict.fromkeys(footer.extra, "")
+    light = replace(footer, extra=dict.fromkeys(footer.extra, ""), notes={})
     return Partition(
         key,
         path,
         path.stat().st_size,
-        replace(footer, extra=names, notes={}),
+        light,
         schema.remove_metadata(),
         ranges,
         quality,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fints_pipeline.base.errors import LakeError
-from fints_pipeline.data.catalog.inventory import Partition, footer_of
+from fints_pipeline.data.catalog.inventory import DAMAGE, Partition, footer_of
 from fints_pipeline.data.catalog.span import Span
 
 _BOUNDS = ("session", "open_time", "close_time")
@@ -45,7 +45,7 @@ def read_rows(path: Path, columns: Sequence[str], span: Span) -> tuple[pa.Table,
             digest = footer_of(file.schema_arrow, path).digest
             needed = [name for name in _BOUNDS if _is_bound(name, span)]
             table = file.read(columns=list(dict.fromkeys([*columns, *needed])))
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGE as error:
         raise LakeError(
             f"the partition cannot be read: {error}",
             where=str(path),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fints_pipeline.base.digest import table_digest, text_digest
@@ -13,7 +14,7 @@ from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake, Lineage
 from fints_pipeline.base.lake.lineage import ABSENT
 from fints_pipeline.data.catalog.contracts import MIGRATE, is_outdated
-from fints_pipeline.data.catalog.inventory import Inventory, Partition, footer_of
+from fints_pipeline.data.catalog.inventory import DAMAGE, Inventory, Partition, footer_of
 from fints_pipeline.data.maintenance.bundle_files import bundle_homes, manifests
 
 Kind = Literal["damaged", "older schema", "stale"]
@@ -75,7 +76,7 @@ def _content(one: Partition) -> Iterator[Finding]:
         with pq.ParquetFile(one.path) as file:
             footer = footer_of(file.schema_arrow, one.path)
             table = file.read().replace_schema_metadata(None)
-    except (UserError, OSError, ValueError) as error:  # Arrow's own errors are ValueErrors
+    except (UserError, *DAMAGE) as error:
         yield Finding("damaged", name, f"cannot be read: {error}", _REMAKE)
         return
     digest = table_digest(table)
@@ -86,6 +87,10 @@ def _content(one: Partition) -> Iterator[Finding]:
         yield Finding("damaged", name, f"hashes to {digest}, not {footer.digest}", _REMAKE)
     elif table.num_rows != footer.rows:
         yield Finding("damaged", name, f"{table.num_rows} rows, not {footer.rows}", _REMAKE)
+    for column, (low, high) in one.ranges.items():
+        found = pc.min_max(table.column(column)).as_py()
+        if (found["min"], found["max"]) != (low, high):
+            yield Finding("damaged", name, f"statistics of {column} are wrong", _REMAKE)
 
 
 def _bundle_files(lake: Lake) -> Iterator[Finding]:

@@ -1,0 +1,112 @@
+"""`gc` removes what nothing refers to, old enough, and nothing else."""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.errors import LakeError
+from fints_pipeline.base.lake import BundleKey, Lake, Lineage, series_key
+from fints_pipeline.data.maintenance import collect, find_garbage
+from fints_pipeline_tests.data.catalog.lakes import write_bars
+
+USED, UNUSED = "a" * 64, "b" * 64
+MODEL = BundleKey.of("models", experiment="e", fold="2024-01-02", model="mlm")
+
+
+def age(root: Path, hours: float) -> None:
+    moment = time.time() - hours * 3600
+    for path in [root, *root.rglob("*")]:
+        os.utime(path, (moment, moment))
+
+
+def touch(path: Path, text: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def littered(lake: Lake) -> Lake:
+    lineage = Lineage("1", "", {f"archives/{USED}": USED})
+    write_bars(lake, "test.AAA", "1m", "2023-01", lineage=lineage)
+    for name in (USED, UNUSED):
+        touch(lake.root / "staging" / name / "manifest.json")
+    touch(lake.root / "staging" / "index.json")
+    touch(lake.root / "quarantine" / f"{UNUSED}.json")
+    touch(lake.root / "inbox" / "good.zip")
+    folder = lake.path(series_key("bars", "1m", "test.AAA", "2023-01")).parent
+    touch(folder / ".tmp-dead")
+    touch(lake.root / "staging" / ".tmp-folder" / "x" / ".tmp-inner")
+    touch(lake.root / ".locks" / f"{text_digest('bars/1m/gone/2023-01')}.lock")
+    touch(lake.root / ".locks" / "staging.lock")
+    for text in ("old", "new"):
+        lake.write_bundle(MODEL, lambda f, t=text: (f / "w").write_text(t), Lineage("1", "", {}))
+    touch(lake.root / MODEL.folder / "0123-old" / "w")
+    touch(lake.root / MODEL.folder / "new" / "w")
+    age(lake.root, hours=2)
+    return lake
+
+
+def litter(lake: Lake) -> set[str]:
+    return {str(one.path.relative_to(lake.root)) for one in find_garbage(lake)}
+
+
+def expected(lake: Lake) -> set[str]:
+    lock = text_digest("bars/1m/gone/2023-01")
+    return {
+        f"staging/{UNUSED}",
+        "bars/freq=1m/instrument=test%2EAAA/month=2023-01/.tmp-dead",
+        "staging/.tmp-folder",
+        f".locks/{lock}.lock",
+        f"{MODEL.folder}/0123-old",
+        f"{MODEL.folder}/new",
+    }
+
+
+def test_a_dry_run_lists_just_what_nothing_refers_to_and_removes_nothing(littered: Lake):
+    before = sorted(littered.root.rglob("*"))
+    assert litter(littered) == expected(littered)
+    assert sorted(littered.root.rglob("*")) == before
+
+
+def test_collect_removes_it_and_nothing_else(littered: Lake):
+    before = {path for path in littered.root.rglob("*") if path.is_file()}
+    gone = {littered.root / name for name in expected(littered)}
+    assert {one.path for one in collect(littered)} == gone
+    after = {path for path in littered.root.rglob("*") if path.is_file()}
+    lost = {path for path in before if path in gone or gone & set(path.parents)}
+    assert after == before - lost
+    assert find_garbage(littered) == []
+    assert (littered.open_bundle(MODEL) / "w").read_text() == "new"
+
+
+def test_what_was_touched_lately_stays(littered: Lake):
+    touch(littered.root / "staging" / UNUSED / "taken-x.json")
+    touch(littered.root / MODEL.folder / "new" / "w")
+    left = {f"staging/{UNUSED}", f"{MODEL.folder}/new"}
+    assert litter(littered) == expected(littered) - left
+
+
+def test_a_held_lock_stays(littered: Lake):
+    path = littered.root / ".locks" / f"{text_digest('bars/1m/gone/2023-01')}.lock"
+    with path.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert path not in {one.path for one in collect(littered)}
+    assert path.exists()
+
+
+def test_nothing_is_collected_while_a_partition_is_damaged(littered: Lake):
+    path = littered.path(series_key("bars", "1m", "test.AAA", "2023-01"))
+    path.write_bytes(b"PAR1")
+    with pytest.raises(LakeError, match="what they refer to is not known"):
+        collect(littered)
+
+
+def test_a_bundle_whose_current_version_is_lost_keeps_its_older_ones(littered: Lake):
+    (littered.root / MODEL.folder / "current").write_text("nowhere")
+    age(littered.root, hours=2)
+    assert not any(name.startswith("bundles") for name in litter(littered))
