@@ -206,7 +206,7 @@ def _burst(stamps: Stamps, activity: _Floats, opens: Stamps) -> float:
     at = np.arange(_DAY_MINUTES) + _BEFORE
     ahead = (summed[at + _AFTER] - summed[at]) / _AFTER
     behind = (summed[at] - summed[at - _BEFORE]) / _BEFORE
-    jump = ahead / (behind + total.mean() / 10)
+    jump = ahead / (behind + total.mean())
     return float(np.argmax(jump) - half)
 
 

@@ -30,3 +30,20 @@ def histdata(name: str = "histdata", **changes: object) -> DatasetConfig:
             **changes,
         }
     )
+
+
+def lean(name: str = "lean", **changes: object) -> DatasetConfig:
+    return DatasetConfig.model_validate(
+        {
+            "name": name,
+            "format": "lean_daily",
+            "calendar": "XNYS",
+            "timezone": "America/New_York",
+            "asset_class": "equity",
+            "base_frequency": "1D",
+            "frequencies": ["1D"],
+            "model_frequency": "1D",
+            "ticks": {"*": 0.01},
+            **changes,
+        }
+    )

@@ -9,6 +9,7 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.data import archives, staging
 from fints_pipeline.data.action_files import action_key
 from fints_pipeline.data.formats.histdata_m1 import HistdataM1
+from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.quarantine import Quarantine
 from fints_pipeline.data.slices import slice_key, slices
 from fints_pipeline.data.staging import stage_inbox
@@ -24,8 +25,9 @@ from fints_pipeline_tests.data.archive_builders import (
     write,
     zip_bytes,
 )
-from fints_pipeline_tests.data.datasets import binance
+from fints_pipeline_tests.data.datasets import binance, lean
 from fints_pipeline_tests.data.datasets import histdata as fx
+from fints_pipeline_tests.data.packed_builders import MALFORMED_KINDS
 
 DAY_MS = 86_400_000
 FX_MEMBER = "DAT_ASCII_EURUSD_M1_2018.csv"
@@ -158,6 +160,24 @@ def test_bad_archive_is_quarantined_stays_and_stops_no_other(case: str, inbox: P
     assert sorted(each.name for each in (lake.root / "staging").iterdir()) == sorted(
         [report.accepted[0].sha256, "index.json"]
     )
+
+
+def test_every_malformed_file_at_once_stops_no_good_one(inbox: Path, lake: Lake):
+    bad = {f"{number}/{ARCHIVE}": build for number, (build, _) in enumerate(MALFORMED.values())}
+    for number, (name, build, _) in enumerate(MALFORMED_KINDS.values()):
+        bad[f"kind{number}/{name}"] = build
+    for relative, build in bad.items():
+        write(inbox / relative, build())
+    write(inbox / ARCHIVE, good_zip())
+    report = stage_inbox(inbox, lake, [binance()], Limits(total_bytes=50_000, members=50))
+    assert len(bad) > 115
+    assert sorted(record.path for record in report.quarantined) == sorted(bad)
+    assert all(record.reason for record in report.quarantined)
+    assert [each.path for each in report.accepted] == [ARCHIVE]
+    assert list(slices(lake)) == [("binance.BTCUSDT", "2023-01")]
+    assert {path.name for path in (lake.root / "staging").iterdir()} == {
+        "index.json", report.accepted[0].sha256
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", BAD_CONTENT)
@@ -371,3 +391,54 @@ def test_records_of_intake_survive_damage(inbox: Path, lake: Lake):
     (lake.root / "staging" / "index.json").unlink()
     again = stage_inbox(inbox, lake, [binance()])
     assert (len(again.accepted), again.changes) == (1, [])
+
+
+def test_a_file_beside_the_bars_is_ignored_once_and_again(inbox: Path, lake: Lake):
+    write(inbox / "aol.csv", b"19980102,aol,N\n20180615,twx,N\n")
+    for _ in range(2):
+        report = stage_inbox(inbox, lake, [lean()])
+        assert (report.ignored, report.accepted, report.quarantined) == (["aol.csv"], [], [])
+
+
+def test_daily_bars_and_their_actions(inbox: Path, lake: Lake):
+    bars = b"20140606 00:00,6499000,6512000,6444700,6455700,1\n20140609 00:00,1,2,1,2,1\n"
+    write(inbox / "aapl.zip", zip_bytes({"aapl.csv": bars}))
+    write(inbox / "factors" / "aapl.csv", b"20140606,0.87,0.1428571,645.57\n20501231,0.87,1,0\n")
+    report = stage_inbox(inbox, lake, [lean(), binance()])
+    assert report.quarantined == []
+    assert list(report.slices) == [("lean.AAPL", "2014-06")]
+    rows = lake.read(slice_key("lean.AAPL", "2014-06", "1D")).to_pylist()
+    assert [row["open_time"].isoformat() for row in rows] == [
+        "2014-06-06T13:30:00+00:00", "2014-06-09T13:30:00+00:00"]  # fmt: skip
+    assert rows[0]["close_time"].isoformat() == "2014-06-06T20:00:00+00:00"
+    (split,) = lake.read(action_key("lean.AAPL")).to_pylist()
+    assert (split["kind"], split["value"], str(split["ex_date"])) == ("split", 7.0, "2014-06-09")
+    assert stage_inbox(inbox, lake, [lean(), binance()]).counts["unchanged"] == 2
+
+
+def test_a_day_under_one_stamp_is_quarantined(inbox: Path, lake: Lake):
+    write(inbox / "x.zip", zip_bytes({FX_MEMBER: histdata(["20180131 000000"] * 9)}))
+    assert "all 9 bars of 2018-01-31 carry one stamp" in reason(stage_inbox(inbox, lake, [fx()]))
+    assert slices(lake) == {}
+
+
+def test_batches_do_not_change_what_is_written(
+    inbox: Path, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for number in range(4):
+        content = klines(6, FIRST_MS + 120_000 * number, price=50 + number)
+        os.utime(write(inbox / f"{number}.zip", good_zip(content=content)), (10**9 + number,) * 2)
+    stage_inbox(inbox, lake, [binance()])
+    monkeypatch.setattr(staging, "MOST_ROWS", 0)
+    other = Lake(tmp_path / "one_by_one")
+    stage_inbox(inbox, other, [binance()])
+    assert slices(other) == slices(lake)
+
+
+def test_progress_is_told_of_every_file(inbox: Path, lake: Lake):
+    for name in ("a.zip", "b.zip"):
+        write(inbox / name, good_zip())
+    told: list[tuple[int, int, str]] = []
+    stage_inbox(inbox, lake, [binance()], progress=lambda *each: told.append(each))
+    assert sorted(told) == [(1, 2, told[0][2]), (2, 2, told[1][2])]
+    assert {each[2] for each in told} == {"a.zip", "b.zip"}
