@@ -113,6 +113,8 @@ class PatchTSTModel(Config):
             at 0 they are left out of the computation.
         center_target: subtract the target's training mean. A mean return is mostly sampling error
             and would come back as a constant bet, so it stays in unless asked for.
+        scaler: how channels are brought to one scale: "standard" by mean and standard deviation,
+            "robust" by median and quartiles, "quantile_normal" by rank.
         clip: limit scaled values to this many standard deviations.
     """
 
@@ -122,6 +124,7 @@ class PatchTSTModel(Config):
     channels: tuple[str, ...] | None = None
     auxiliary_weight: float = Field(0.0, ge=0, le=1)
     center_target: bool = False
+    scaler: Literal["standard", "robust", "quantile_normal"] = "standard"
     clip: float = Field(8.0, gt=0)
 
 

@@ -17,7 +17,7 @@ from fints_pipeline.training.loop import FitTask, OnMetrics, fit_network
 from fints_pipeline.training.objectives import ChannelSquaredError
 from fints_pipeline.training.record import TrainingRecord, common_fields
 from fints_pipeline.training.samples import PastAndFuture
-from fints_pipeline.training.scalers import StandardScaler
+from fints_pipeline.training.scalers import SCALERS, Scaler
 from fints_pipeline.training.scoring import correlation
 from fints_pipeline.training.seeds import reproducible
 from fints_pipeline.training.windows import WindowTable, window_fits
@@ -150,11 +150,11 @@ def _common_label_steps(
 
 def _fit_scaler(
     model: PatchTSTModel, fold: Fold, series: Series, channels: tuple[str, ...]
-) -> StandardScaler:
+) -> Scaler:
     rows = fold.train.mask(series.session)
     if not rows.any():
         raise SchemaError(f"{series.instrument} has no bars in the training span of {fold.key}")
-    return StandardScaler.fit(
+    return SCALERS[model.scaler].fit(
         series.features[rows],
         series.close_time[rows],
         channels,

@@ -15,7 +15,7 @@ from fints_pipeline.base.config import Config, parse_config
 from fints_pipeline.base.errors import LakeError, LookAheadError
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.dataset import Stamps
-from fints_pipeline.training.scalers import StandardScaler
+from fints_pipeline.training.scalers import Scaler
 from fints_pipeline.walkforward.folds import Fold
 
 RECORD_FILE = "training.json"
@@ -82,7 +82,7 @@ class TrainingRecord(Config):
     columns: tuple[str, ...] = ()
     target: str | None = None
     label_steps: int | None = None
-    scalers: Mapping[str, StandardScaler] = Field(default_factory=dict)
+    scalers: Mapping[str, Scaler] = Field(default_factory=dict)
     class_weights: tuple[float, ...] | None = None
     vocabulary_digest: str | None = None
 
