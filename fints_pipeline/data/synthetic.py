@@ -3,7 +3,7 @@
 Nothing here is market data. The demo and the tests run on it, because its truth is known:
 
 - EDGE carries a weak momentum edge: its drift is a hidden AR(1) state with a half-life of 90
-  minutes and a standard deviation of κ = 0.08 of the volatility (price_paths.py has the formula).
+  minutes and a standard deviation of κ = 0.16 of the volatility (price_paths.py has the formula).
 - WALKA and WALKB are martingales: nothing predicts them, and a good pipeline says so.
 - New York Stock Exchange sessions, with the half-days that really fell into the months.
 - WALKA misses 40 minutes of one session; WALKB splits 2:1; one archive of WALKA, from the month
@@ -30,7 +30,7 @@ DATASET = "synthetic"
 CALENDAR = "XNYS"
 TICK = 0.01
 FIRST_MONTH, LAST_MONTH = "2024-07", "2024-12"
-EDGE_SYMBOL, EDGE = "EDGE", 0.08
+EDGE_SYMBOL, EDGE = "EDGE", 0.16
 SYMBOLS = {
     EDGE_SYMBOL: PathModel(start=100.0, edge=EDGE),
     "WALKA": PathModel(start=64.0),

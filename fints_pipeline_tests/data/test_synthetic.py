@@ -113,7 +113,7 @@ def test_martingales_have_no_drift_and_the_edge_has_the_stated_one(market: Synth
     assert (market.paths["WALKA"]["drift"] == 0).all()
     assert (market.paths["WALKB"]["drift"] == 0).all()
     path = market.paths[EDGE_SYMBOL]
-    assert (path["drift"] / path["sigma"]).std() == pytest.approx(0.08, abs=0.004)
+    assert (path["drift"] / path["sigma"]).std() == pytest.approx(0.16, abs=0.006)
 
 
 def test_price_of_a_martingale_keeps_its_mean() -> None:
@@ -134,7 +134,7 @@ def test_hidden_state_predicts_the_edge_and_starts_afresh_each_session() -> None
     moved = np.log(path["close"]).diff() / path["sigma"]
     hidden = path["drift"] / path["sigma"]
     inside = path["session"] == path["session"].shift(1)
-    assert np.corrcoef(hidden[inside], moved[inside])[0, 1] == pytest.approx(0.08, abs=0.02)
+    assert np.corrcoef(hidden[inside], moved[inside])[0, 1] == pytest.approx(0.16, abs=0.02)
     state = hidden.groupby(path["session"])
     ends, starts = state.last().to_numpy()[:-1], state.first().to_numpy()[1:]
     assert abs(np.corrcoef(ends, starts)[0, 1]) < 0.2
