@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,22 @@ from fints_pipeline.tokenizers.ticks import check_grid, infer_tick
 SessionMode = Literal["reset", "continuous"]
 PRICES = ("open", "high", "low", "close")
 EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Swing(NamedTuple):
+    """A stored swing.
+
+    Attributes:
+        kind: ``high`` or ``low``.
+        bars_ago: Its distance from the last good bar.
+        price: Its extreme, split-adjusted.
+        label: Value of the field ``swing`` that it has.
+    """
+
+    kind: str
+    bars_ago: int
+    price: float
+    label: str
 
 
 class BrooksTokenizer:
@@ -89,6 +105,35 @@ class BrooksTokenizer:
                 )
         self._set_tick(state.tick)
         self._record[:] = np.frombuffer(state.record, dtype=STATE)
+
+    @property
+    def swings(self) -> tuple[Swing, ...]:
+        """The stored swings, oldest first, at most eight."""
+        s = self._record[0]
+        names = FIELDS["swing"]
+        return tuple(
+            Swing(
+                "low" if s["swing_side"][k] else "high",
+                int(s["t"] - s["swing_bar"][k]),
+                self._price(s["swing_level"][k], s["swing_side"][k]),
+                names[s["swing_label"][k]],
+            )
+            for k in range(s["swings"])
+        )
+
+    @property
+    def targets(self) -> tuple[float | None, float | None]:
+        """Prices of the standing measured-move targets, up and down."""
+        s = self._record[0]
+        up, down = (
+            self._price(s["target"][side], side) if s["target_active"][side] else None
+            for side in range(2)
+        )
+        return up, down
+
+    def _price(self, level: int, side: int) -> float:
+        """A level in a side's mirrored ticks as a price."""
+        return float(-level if side else level) * (self._tick or np.nan)
 
     def encode(self, bars: pd.DataFrame) -> NDArray[np.int8]:
         """Return the tokens of ``bars``, continuing from the current state.
