@@ -11,7 +11,9 @@ import pytest
 from pydantic import TypeAdapter
 from scipy.stats import iqr, median_abs_deviation, norm, rankdata
 
+from fints_pipeline import train
 from fints_pipeline.base.errors import LookAheadError, SchemaError
+from fints_pipeline.base.lake import Lake, fold_key
 from fints_pipeline.training.scalers import (
     SCALERS,
     QuantileNormalScaler,
@@ -20,6 +22,8 @@ from fints_pipeline.training.scalers import (
     Scaler,
     SpanScaler,
 )
+from fints_pipeline.training.tracking import NullTracker
+from fints_pipeline_tests.training import toy
 
 ROWS = 600
 TIMES = np.datetime64("2024-01-01T00:00", "us") + np.arange(ROWS) * np.timedelta64(5, "m")
@@ -154,3 +158,17 @@ def test_rolling_equals_pandas_and_does_not_see_ahead() -> None:
     prefix = scaler.apply(x[100:400], TIMES[100:400])
     np.testing.assert_allclose(got[:300], prefix, atol=1e-12)
     assert np.isnan(scaler.apply(x[100:120], TIMES[100:120])).all()
+
+
+@pytest.mark.parametrize("scaler", ["robust", "quantile_normal"])
+def test_a_forecaster_is_trained_and_predicts_in_returns(toy_lake: Lake, scaler: str) -> None:
+    content = toy.experiment().model_dump(mode="json")
+    models = {"patchtst": {**content["models"]["patchtst"], "scaler": scaler}}
+    experiment = toy.experiment(models=models)
+    fold = train.experiment_folds(toy_lake, experiment)[0]
+    train.train_fold(toy_lake, experiment, fold, ("patchtst",), NullTracker())
+    frame = toy_lake.read(fold_key("predictions", "toy", fold.key)).to_pandas()
+    assert frame["expected_return"].notna().all()
+    test = frame.dropna(subset="label")
+    assert np.corrcoef(test["expected_return"], test["label"])[0, 1] > 0.2
+    assert 0.1 < test["expected_return"].std() / test["label"].std() < 2
