@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 from fints_pipeline.base.errors import LakeError
 from fints_pipeline.base.lake import Footer, Lake, TableKey
 from fints_pipeline.base.lake.footer import FOOTER_KEY
+from fints_pipeline.base.lake.keys import decode_part
 from fints_pipeline.base.lake.lake import DATA_FILE
 
 Stamp = tuple[int, int, int]
@@ -72,22 +75,20 @@ class Inventory:
         self.lake = lake
         self.damaged: dict[Path, str] = {}
         self.version = 0
-        self._found: dict[Path, tuple[Stamp, Partition]] = {}
+        self._found: dict[str, tuple[Stamp, Partition]] = {}
 
     def look(self) -> list[Partition]:
         """Return the partitions that are there now, in path order."""
         before, damaged = self._found, dict(self.damaged)
         self._found, self.damaged = {}, {}
-        for key, path in _files(self.lake):
-            stamp = _stamp(path)
-            if stamp is None:
-                continue  # removed since it was listed
-            known = before.get(path)
+        for name, stamp in _files(self.lake):
+            known = before.get(name)
             if known is not None and known[0] == stamp:
-                self._found[path] = known
+                self._found[name] = known
                 continue
+            path = Path(name)
             try:
-                self._found[path] = (stamp, read_partition(key, path))
+                self._found[name] = (stamp, read_partition(_key(self.lake, path), path))
             except LakeError as error:
                 self.damaged[path] = error.what
         if _stamps(before) != _stamps(self._found) or damaged != self.damaged:
@@ -142,22 +143,35 @@ def tables(lake: Lake) -> list[str]:
     return sorted(name for name in names if name not in NOT_TABLES and not name.startswith("."))
 
 
-def _files(lake: Lake) -> Iterator[tuple[TableKey, Path]]:
+def _files(lake: Lake) -> Iterator[tuple[str, Stamp]]:
     for table in tables(lake):
-        for key in lake.keys(table):
-            yield key, lake.root / key.folder / DATA_FILE
+        yield from _below(str(lake.root / table))
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _below(folder: str) -> Iterator[tuple[str, Stamp]]:
+    """Yield the partitions' files in path order; what goes away meanwhile is left out."""
     try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    for entry in inside:
+        if "=" in entry.name and entry.is_dir():
+            yield from _below(entry.path)
+        elif entry.name == DATA_FILE:
+            with contextlib.suppress(FileNotFoundError):
+                status = entry.stat()
+                yield entry.path, (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def _stamps(found: dict[Path, tuple[Stamp, Partition]]) -> dict[Path, Stamp]:
-    return {path: stamp for path, (stamp, _) in found.items()}
+def _key(lake: Lake, path: Path) -> TableKey:
+    table, *folders = path.parent.relative_to(lake.root).parts
+    pairs = (folder.split("=", 1) for folder in folders)
+    return TableKey(decode_part(table), tuple((name, decode_part(value)) for name, value in pairs))
+
+
+def _stamps(found: dict[str, tuple[Stamp, Partition]]) -> dict[str, Stamp]:
+    return {name: stamp for name, (stamp, _) in found.items()}
 
 
 def _quality(footer: Footer) -> dict[str, Any] | None:

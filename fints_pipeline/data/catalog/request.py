@@ -59,4 +59,4 @@ def moment(as_of: Bound) -> datetime | None:
 
 
 def _end_of(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC) + _A_DAY - timedelta(microseconds=1)
+    return datetime.combine(day, time(), UTC) + _A_DAY

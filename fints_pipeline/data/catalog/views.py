@@ -31,8 +31,10 @@ def create_view(name: str, partitions: list[Partition]) -> str:
     keys = [part for part, _ in partitions[0].key.parts]
     kinds = ", ".join(f"{quoted_name(key)}: VARCHAR" for key in keys)
     files = file_list(partitions)
+    # To unite columns, DuckDB opens every file, also those that a query prunes.
+    united = any(one.schema != partitions[0].schema for one in partitions)
     source = (
-        f"read_parquet({files}, union_by_name = true, hive_partitioning = true, "
+        f"read_parquet({files}, union_by_name = {united}, hive_partitioning = true, "
         f"hive_types = {{{kinds}}})"
     )
     columns = "* EXCLUDE (freq)" if "freq" in keys else "*"
