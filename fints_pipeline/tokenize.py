@@ -1,44 +1,50 @@
-"""Turn bars into Brooks price-action tokens: from loose files, or from the lake's bars.
+"""Turn bars into Brooks price-action tokens: from the lake's bars, loose files, or raw archives.
 
     python -m fints_pipeline.tokenize --input data_lake
     python -m fints_pipeline.tokenize --input bars/ --output tokens/ --fit-until 2024-01-01
+    python -m fints_pipeline.tokenize --input archives/ --output tokens/ --report report/
 
 A lake is tokenized instrument by instrument and month by month, each month from the state that the
 one before left, into the lake's table `tokens`: the same code and result as the asset
-`brooks_tokens`. Ticks and calendars come from configs/data. Loose files give one file of tokens an
-instrument. Flat ids are written only with a vocabulary (--vocabulary), or with one that is fitted
-on the bars up to a date (--fit-until).
+`brooks_tokens`. Ticks and calendars come from configs/data. A folder with zip or tar archives is
+verified and cleaned first, as the inbox is, in a scratch lake. Loose files and archives give one
+file of tokens an instrument. Flat ids are written only with a vocabulary (--vocabulary), or with
+one that is fitted on the bars up to a date (--fit-until).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from fints_pipeline.base import cli
 from fints_pipeline.base.config import load_config
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.lake.atomic import replacing
-from fints_pipeline.base.lake.keys import encode_part
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.data import partition as bars_partition
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.slices import slices
+from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline.tokenizers import partition
 from fints_pipeline.tokenizers.bar_files import bar_files, read_bars
 from fints_pipeline.tokenizers.config import TokenizeConfig
+from fints_pipeline.tokenizers.output import fit_vocabulary, write_tokens
+from fints_pipeline.tokenizers.report import render
+from fints_pipeline.tokenizers.report.measures import Series
 from fints_pipeline.tokenizers.run import tokenize_month
 from fints_pipeline.tokenizers.summary import Tokens, summary
-from fints_pipeline.tokenizers.vocabulary import UNK, Vocabulary
+from fints_pipeline.tokenizers.vocabulary import Vocabulary
+
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,19 +62,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             "flat ids belong to a vocabulary, not into the lake's tokens",
             fix="name another folder with --output",
         )
-    made = from_lake(Lake(source), config, arguments) if in_lake else from_files(config, arguments)
+    reported: list[Series] = []
+    if in_lake:
+        made = from_lake(Lake(source), config, arguments, reported)
+    elif _holds_archives(source):
+        made = from_archives(config, arguments, reported)
+    else:
+        made = from_files(config, arguments, reported)
     tokens = list(made)
     if not to_lake:
-        _write(tokens, output, config, _vocabulary(tokens, config, arguments))
+        vocabulary = _vocabulary(tokens, config, arguments)
+        unknown = write_tokens(tokens, output, config, vocabulary, arguments.format)
+        for instrument, share in unknown.items():
+            print(f"{instrument}: {share:.1%} of bars are outside the vocabulary")
         print(f"tokens written to {output}")
+    if arguments.report is not None:
+        render.write(arguments.report, reported, config, fit_until=arguments.fit_until)
+        print(f"report: {arguments.report / 'tokens.html'}")
     print(summary(tokens))
     return 0
 
 
 def from_lake(
-    lake: Lake, config: TokenizeConfig, arguments: argparse.Namespace
+    lake: Lake, config: TokenizeConfig, arguments: argparse.Namespace, reported: list[Series]
 ) -> Iterator[Tokens]:
     """Tokenize the lake's bars into its table ``tokens``, months in order; yield them.
+
+    Bars go to ``reported`` where a report is asked for; so in the other two.
 
     Raises:
         KeyNotFoundError: there are no bars of the instrument, or its dataset has no config.
@@ -81,8 +101,9 @@ def from_lake(
             fix="run the data job first, or choose another --freq or --instrument",
         )
     for freq, instrument, dataset in plan:
-        mode = calendar_for(dataset.calendar).mode
-        tick = dataset.ticks.get(dataset.symbol(instrument))
+        symbol = dataset.symbol(instrument)
+        mode = dataset.calendar_of(symbol).mode
+        tick = dataset.ticks.get(symbol, dataset.ticks.get("*"))
         months = lake.months("bars", freq, instrument)
         for month in months:
             started = time.perf_counter()
@@ -91,6 +112,9 @@ def from_lake(
             )
             _progress(f"{instrument} {freq} {month}", footer.rows, started)
         rows = lake.read_range("tokens", freq, instrument, months[0], months[-1])
+        if arguments.report is not None:
+            bars = to_pandas(lake.read_range("bars", freq, instrument, months[0], months[-1]))
+            reported.append(Series(instrument, bars, tick, mode))
         yield Tokens(instrument, to_pandas(rows), mode)
 
 
@@ -109,7 +133,9 @@ def _plan(
                 yield known, name, dataset
 
 
-def from_files(config: TokenizeConfig, arguments: argparse.Namespace) -> Iterator[Tokens]:
+def from_files(
+    config: TokenizeConfig, arguments: argparse.Namespace, reported: list[Series]
+) -> Iterator[Tokens]:
     """Tokenize loose files; files of one instrument are joined in the order of time."""
     calendar = calendar_for(arguments.calendar)
     frames = [read_bars(path, calendar.trading_day) for path in bar_files(arguments.input)]
@@ -121,7 +147,40 @@ def from_files(config: TokenizeConfig, arguments: argparse.Namespace) -> Iterato
         mode = arguments.session_mode or calendar.mode
         frame, _ = tokenize_month(config, own, arguments.tick, mode)
         _progress(instrument, len(frame), started)
+        if arguments.report is not None:
+            reported.append(Series(instrument, own.reset_index(drop=True), arguments.tick, mode))
         yield Tokens(instrument, frame, mode)
+
+
+def from_archives(
+    config: TokenizeConfig, arguments: argparse.Namespace, reported: list[Series]
+) -> Iterator[Tokens]:
+    """Stage a folder of raw archives in a scratch lake, make its bars and tokenize them.
+
+    Raises:
+        KeyNotFoundError: no archive could be read.
+    """
+    paths = Locations.from_environment().dataset_configs()
+    datasets = [load_config(path, DatasetConfig, section="dataset") for path in paths]
+    with tempfile.TemporaryDirectory(prefix="fints-tokenize-") as scratch:
+        lake = Lake(Path(scratch))
+        report = stage_inbox(arguments.input, lake, datasets)
+        for record in report.quarantined:
+            print(f"  left out: {record}", file=sys.stderr)
+        by_name = {dataset.name: dataset for dataset in datasets}
+        for instrument, month in sorted(slices(lake)):
+            started = time.perf_counter()
+            dataset = by_name[instrument.partition(".")[0]]
+            made = bars_partition.build(lake, dataset, instrument, month)
+            rows = made.footers[dataset.base_frequency].rows
+            _progress(f"{instrument} {dataset.base_frequency} {month}", rows, started)
+        yield from from_lake(lake, config, arguments, reported)
+
+
+def _holds_archives(source: Path) -> bool:
+    return source.is_dir() and any(
+        path.name.lower().endswith(ARCHIVES) for path in source.rglob("*") if path.is_file()
+    )
 
 
 def _vocabulary(
@@ -131,38 +190,12 @@ def _vocabulary(
         return Vocabulary.load(arguments.vocabulary, config.grammar_hash)
     if arguments.fit_until is None:
         return None
-    until = arguments.fit_until
-    seen = [one.frame["close_time"] <= until for one in tokens]
-    vocabulary = Vocabulary.fit(
-        np.concatenate([one.codes[mask] for one, mask in zip(tokens, seen, strict=True)]),
-        pd.concat([one.frame["close_time"][m] for one, m in zip(tokens, seen, strict=True)]),
-        until,
-        fields=config.vocabulary.fields,
-        min_freq=config.vocabulary.min_freq,
-        parameters=config.parameters,
-    )
+    vocabulary = fit_vocabulary(tokens, arguments.fit_until, config)
     arguments.output.mkdir(parents=True, exist_ok=True)
     vocabulary.save(arguments.output)
-    print(f"vocabulary of {len(vocabulary)} ids fitted on bars closed by {until.isoformat()}")
+    until = arguments.fit_until.isoformat()
+    print(f"vocabulary of {len(vocabulary)} ids fitted on bars closed by {until}")
     return vocabulary
-
-
-def _write(
-    tokens: Iterable[Tokens], output: Path, config: TokenizeConfig, vocabulary: Vocabulary | None
-) -> None:
-    """Write one Parquet file an instrument, with flat ids where there is a vocabulary."""
-    metadata = {"grammar": config.grammar_hash}
-    if vocabulary is not None:
-        metadata |= {"vocabulary_fields": ",".join(vocabulary.fields)}
-    for one in tokens:
-        frame = one.frame
-        if vocabulary is not None:
-            frame = frame.assign(flat_id=vocabulary.encode(one.codes))
-            unknown = float((frame["flat_id"] == UNK).mean())
-            print(f"{one.instrument}: {unknown:.1%} of bars are outside the vocabulary")
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        with replacing(output / f"{encode_part(one.instrument)}.parquet") as temporary:
-            pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
 
 def _chosen(known: Sequence[str], wanted: str | None) -> list[str]:
@@ -192,20 +225,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--input", type=Path, required=True,
-        help="a lake's root; or a file or folder of bars (Parquet, CSV) with open, high, low, "
-        "close and a time column",
+        help="a lake's root; or a folder of raw archives; or a file or folder of bars (Parquet, "
+        "CSV) with open, high, low, close and a time column",
     )  # fmt: skip
     parser.add_argument(
         "--output", type=Path,
-        help="folder for one Parquet file of tokens an instrument; a lake's default is its own "
-        "table `tokens`",
+        help="folder for one file of tokens an instrument; a lake's default is its own table "
+        "`tokens`",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("parquet", "arrow", "safetensors"), default="parquet",
+        help="of the files in --output (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--report", type=Path, metavar="FOLDER",
+        help="write statistics and charts of the tokens: tokens.html and tokens.json",
     )  # fmt: skip
     parser.add_argument(
         "--config", type=Path, default=Path("configs/tokenize/brooks.yaml"),
         help="the tokenizer's YAML file (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--instrument", help="tokenize this one only")
-    parser.add_argument("--freq", help="of a lake: this frequency instead of each dataset's own")
+    parser.add_argument(
+        "--freq", help="of a lake or archives: this frequency instead of each dataset's own"
+    )
     flat = parser.add_mutually_exclusive_group()
     flat.add_argument(
         "--vocabulary", type=Path, metavar="FILE", help="add flat ids of this vocabulary.json"

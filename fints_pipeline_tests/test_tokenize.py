@@ -1,9 +1,14 @@
 """python -m fints_pipeline.tokenize, on loose files and on a lake."""
 
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file
 
 from fints_pipeline import tokenize
 from fints_pipeline.base import cli
@@ -124,6 +129,58 @@ def test_flat_ids_of_a_lake_go_to_a_folder(run, filled_lake, tmp_path) -> None:
     assert len(got) == len(bars)
     assert got["flat_id"].dtype == np.int64
     assert lake.months("tokens", "5m", "synthetic.EDGE")
+
+
+@pytest.fixture
+def archives(tmp_path) -> Path:
+    """Two days of made-up klines in Binance's layout, and a broken zip beside them."""
+    n = 2 * 1440
+    rng = np.random.default_rng(0)
+    close = 20_000 + np.cumsum(rng.integers(-300, 301, n)) / 100
+    opened = np.concatenate([[20_000.0], close[:-1]])
+    start = pd.Timestamp("2023-01-01", tz="UTC").value // 10**6 + 60_000 * np.arange(n)
+    rows = zip(start, opened, np.maximum(opened, close) + 1, np.minimum(opened, close) - 1, close,
+               strict=True)  # fmt: skip
+    lines = [
+        f"{t},{o:.2f},{h:.2f},{low:.2f},{c:.2f},1.0,{t + 59_999},20000.0,5,0.5,10000.0,0"
+        for t, o, h, low, c in rows
+    ]
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    with ZipFile(folder / "BTCUSDT-1m-2023-01.zip", "w") as archive:
+        archive.writestr("BTCUSDT-1m-2023-01.csv", "\n".join(lines) + "\n")
+    (folder / "ETHUSDT-1m-2023-01.zip").write_bytes(b"PK\x03\x04 and then nothing")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "safetensors"])
+def test_a_folder_of_raw_archives(run, archives, tmp_path, kind: str) -> None:
+    out = tmp_path / "out"
+    status, text, err = run(
+        "--input", archives, "--output", out, "--format", kind, "--fit-until", "2023-01-02"
+    )
+    assert status == 0, err
+    assert "left out: " in err
+    assert "ETHUSDT-1m-2023-01.zip" in err
+    assert "576 bars of 1 instruments" in text
+    assert {file.name for file in out.iterdir()} == {
+        f"binance%2EBTCUSDT.{kind}", "vocabulary.json"
+    }  # fmt: skip
+    if kind == "safetensors":
+        tensors = load_file(out / "binance%2EBTCUSDT.safetensors")
+        assert tensors["factorised"].shape == (576, 10)
+        assert tensors["bar_time"][[0, -1]].tolist() == [-1, -1]
+    assert not list(archives.glob("*staging*"))
+
+
+def test_a_report_of_loose_files(run, bars, tmp_path) -> None:
+    loose(bars).to_csv(tmp_path / "coin.csv", index=False)
+    status, text, _ = run(
+        "--input", tmp_path / "coin.csv", "--output", tmp_path / "out", "--report", tmp_path / "r"
+    )
+    assert (status, f"report: {tmp_path / 'r' / 'tokens.html'}" in text) == (0, True)
+    content = json.loads((tmp_path / "r" / "tokens.json").read_text())
+    assert (content["instruments"], content["bars"]) == (["coin"], 600)
 
 
 @pytest.mark.parametrize(
