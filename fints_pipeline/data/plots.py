@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from fints_pipeline.base.errors import SchemaError
@@ -114,6 +115,10 @@ def _figure(label: str) -> tuple[Figure, Axes]:
 
 def _png(figure: Figure, axes: Axes) -> bytes:
     axes.tick_params(labelsize=7)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(formatter)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=6, ncols=4, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
     buffer = io.BytesIO()

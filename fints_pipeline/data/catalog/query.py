@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,7 +70,7 @@ class Queries:
             self._refuse_all_but_one_select(query)
             bound = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or [])
             relation = self._connection.sql(query, params=bound or None)
-            return relation.to_arrow_table()
+            return _with_plain_integers(relation.to_arrow_table())
         except duckdb.Error as error:
             raise self._explained(error, query) from None
 
@@ -110,4 +111,15 @@ class Queries:
         )
 
 
+def _with_plain_integers(table: pa.Table) -> pa.Table:
+    """Return sums of integers as integers: DuckDB gives 128 bits, in Arrow a decimal."""
+    for position, column in enumerate(table.columns):
+        if column.type == _HUGE:
+            with contextlib.suppress(pa.ArrowInvalid):  # too large for 64 bits: it stays
+                narrow = column.cast(pa.int64())
+                table = table.set_column(position, table.column_names[position], narrow)
+    return table
+
+
+_HUGE = pa.decimal128(38, 0)
 _ADVICE = "write one SELECT; views and their columns: `SHOW TABLES`, `DESCRIBE bars_5m`"

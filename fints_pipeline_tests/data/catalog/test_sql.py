@@ -80,6 +80,13 @@ def test_stamps_are_utc_and_can_be_bucketed(catalog: DataCatalog):
     assert found.column("n").to_pylist() == [1, 2, 1]
 
 
+def test_sums_of_integers_are_integers(catalog: DataCatalog):
+    found = catalog.sql("SELECT sum(is_filled::INT) AS filled, sum(2::HUGEINT ** 80) FROM bars_5m")
+    assert found.column("filled").type == pa.int64()
+    large = catalog.sql("SELECT 170141183460469231731::HUGEINT AS x").column("x")
+    assert int(large[0].as_py()) == 170141183460469231731
+
+
 def test_a_value_is_bound_never_pasted(catalog: DataCatalog):
     evil = "x' OR '1'='1"
     query = "SELECT count(*) AS n FROM bars_5m WHERE instrument = "
