@@ -37,9 +37,9 @@ class Feature(Component):
         return 0
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the exogenous frames that it reads."""
-        return ()
+    def sources(self) -> dict[str, str]:
+        """Exogenous series that it reads, by name, and the frequency each is filed under."""
+        return {}
 
     @property
     @abstractmethod

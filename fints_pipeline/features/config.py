@@ -37,6 +37,17 @@ class FeaturesConfig(Config):
         refuse_duplicates((*CARRIED, *self.columns))
         return self
 
+    @model_validator(mode="after")
+    def _one_frequency_a_source(self) -> FeaturesConfig:
+        for feature in self.features:
+            for name, frequency in feature.sources.items():
+                if frequency != self.sources[name]:
+                    raise ValueError(
+                        f"exogenous series {name!r} at two frequencies: {frequency} and "
+                        f"{self.sources[name]}"
+                    )
+        return self
+
     @property
     def lookback(self) -> int:
         """The largest `Feature.lookback`."""
@@ -52,9 +63,13 @@ class FeaturesConfig(Config):
         return max((feature.lookback_sessions for feature in self.features), default=0)
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """Names of the exogenous frames that the features read, sorted."""
-        return tuple(sorted({name for feature in self.features for name in feature.sources}))
+    def sources(self) -> dict[str, str]:
+        """Exogenous series that the features read, by name, and their frequencies."""
+        return {
+            name: frequency
+            for feature in self.features
+            for name, frequency in feature.sources.items()
+        }
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -25,8 +25,8 @@ class Exogenous(Feature):
     period changes nothing. In the source's units. NaN where there is none, and where close_time −
     known_at exceeds `max_age_minutes`: a series that has stopped is not carried on for ever.
 
-    `lag_minutes` stands for the way from publication to here; a source that stamps its rows with
-    the day that they are about needs the publication's delay here.
+    `lag_minutes` stands for the way from publication to here. The lake's table is
+    `exogenous/<frequency>/<source>/all`.
 
     Causal: row t uses what was known at bar t's close. Warm-up: none but the source's own.
     Source: the as-of join of point-in-time data, as in Croushore and Stark, A Real-Time Data Set
@@ -35,6 +35,7 @@ class Exogenous(Feature):
 
     source: str = Field(default="reference", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     values: tuple[Annotated[str, Field(min_length=1)], ...] = ("value",)
+    frequency: str = Field(default="1D", min_length=1)
     lag_minutes: int = Field(default=0, ge=0)
     max_age_minutes: int = Field(default=7 * DAY, ge=1)
 
@@ -44,9 +45,9 @@ class Exogenous(Feature):
         return 0
 
     @property
-    def sources(self) -> tuple[str, ...]:
+    def sources(self) -> dict[str, str]:
         """The one source."""
-        return (self.source,)
+        return {self.source: self.frequency}
 
     @property
     def columns(self) -> tuple[str, ...]:

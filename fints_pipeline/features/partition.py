@@ -30,7 +30,10 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
         # The month's first session is one of the lookback's.
         before_sessions=max(0, config.lookback_sessions - 1),
     )
-    sources = [series_key("exogenous", "event", source, "all") for source in config.sources]
+    sources = [
+        series_key("exogenous", frequency, source, "all")
+        for source, frequency in config.sources.items()
+    ]
     frames = {key["instrument"]: to_pandas(lake.read(key)) for key in sources}
     frame = run(config, to_pandas(read.rows), frames).iloc[read.start : read.stop]
     contract = features_contract(config.columns)

@@ -36,7 +36,7 @@ class FeatureStream:
     def __init__(self, config: FeaturesConfig) -> None:
         if config.sources:
             raise ConfigError(
-                f"features that read exogenous series cannot be streamed: {config.sources}",
+                f"exogenous series cannot be streamed: {', '.join(config.sources)}",
                 fix="leave them out and join them with features.run",
             )
         self._config = config

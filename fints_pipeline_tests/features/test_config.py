@@ -42,3 +42,9 @@ def test_a_wrong_name_is_refused_with_the_right_one(tmp_path: Path) -> None:
 def test_a_wrong_parameter_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(ConfigError, match="atr"):
         load(tmp_path, line)
+
+
+def test_a_source_at_two_frequencies_is_refused(tmp_path: Path) -> None:
+    lines = ["{name: exogenous}", "{name: exogenous, values: [other], frequency: 5m}"]
+    with pytest.raises(ConfigError, match="two frequencies"):
+        load(tmp_path, *lines)

@@ -85,7 +85,7 @@ def test_equal_to_merge_asof() -> None:
 
 def test_mistakes_are_named() -> None:
     config = FeaturesConfig(features=[{"name": "exogenous", "source": "vix"}])
-    assert config.sources == ("vix",)
+    assert config.sources == {"vix": "1D"}
     with pytest.raises(KeyNotFoundError, match="vix"):
         run(config, BARS)
     with pytest.raises(KeyNotFoundError, match="value"):

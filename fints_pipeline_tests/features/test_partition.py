@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -76,7 +78,7 @@ def test_an_exogenous_series_is_read_and_remembered(lake: Lake) -> None:
     schema = pa.schema([("period_end", stamp), ("known_at", stamp), ("value", pa.float64())])
     times = pd.to_datetime(["2024-01-03", "2024-01-05"], utc=True)
     frame = pd.DataFrame({"period_end": times, "known_at": times, "value": [1.0, 2.0]})
-    key = series_key("exogenous", "event", "vix", "all")
+    key = series_key("exogenous", "1D", "vix", "all")
     lake.write(key, to_arrow(frame, schema), ArrowContract("exogenous", schema), MADE)
     partition.build(lake, config, "5m", NAMES[0], MONTHS[0])
     assert set(read(lake, "features", MONTHS[0])["vix_value"].dropna()) == {1.0, 2.0}
@@ -84,7 +86,7 @@ def test_an_exogenous_series_is_read_and_remembered(lake: Lake) -> None:
     assert not staleness(lake, made)
     frame.loc[1, "value"] = 3.0
     lake.write(key, to_arrow(frame, schema), ArrowContract("exogenous", schema), MADE)
-    assert "exogenous/event/vix/all changed" in staleness(lake, made).reasons
+    assert "exogenous/1D/vix/all changed" in staleness(lake, made).reasons
 
 
 def test_a_cross_section_waits_for_its_members(lake: Lake) -> None:
@@ -108,3 +110,17 @@ def test_a_cross_section_waits_for_its_members(lake: Lake) -> None:
 def test_an_instrument_outside_the_universe_is_refused(lake: Lake) -> None:
     with pytest.raises(ConfigError, match="universe"):
         cross_section_partition.build(lake, COMPARED, "5m", "test.C", MONTHS[0])
+
+
+def test_the_table_is_the_one_that_the_data_stage_writes(lake: Lake, tmp_path: Path) -> None:
+    from fints_pipeline.data.exogenous import ExogenousConfig, ingest
+
+    put_bars(lake, NAMES[0], MONTHS[:1])
+    (tmp_path / "rates.csv").write_text("day,rate\n2024-01-02,1.5\n2024-01-04,2.5\n")
+    source = ExogenousConfig(
+        name="rates", frequency="1D", period="day", timezone="UTC", values={"rate": "rate"}
+    )
+    ingest(lake, source, tmp_path / "rates.csv")
+    config = FeaturesConfig(features=[{"name": "exogenous", "source": "rates", "values": ["rate"]}])
+    partition.build(lake, config, "5m", NAMES[0], MONTHS[0])
+    assert set(read(lake, "features", MONTHS[0])["rates_rate"].dropna()) == {1.5, 2.5}
