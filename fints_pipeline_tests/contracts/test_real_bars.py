@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from fints_pipeline import features, labels
+from fints_pipeline.base.components import available
 from fints_pipeline.base.config import load_config
-from fints_pipeline.features import FeaturesConfig
+from fints_pipeline.features import Feature, FeaturesConfig, FeatureStream
 from fints_pipeline.labels import LabelsConfig
 from fints_pipeline_tests.contracts import laws
 
@@ -66,6 +67,34 @@ def test_features(bars: pd.DataFrame, month_starts: list[int], project: Path) ->
     laws.check_prefix(compute, bars, month_starts[2] + 12_345)
     laws.check_future_shock(compute, bars, month_starts[-1], seed=1)
     assert not compute(bars).iloc[config.lookback :].isna().any(axis=None)
+
+
+def test_every_family(bars: pd.DataFrame, month_starts: list[int]) -> None:
+    """All at once, with their defaults: months equal the whole, and so does a stream."""
+    names = [name for name in available("fints_pipeline.features", Feature) if name != "exogenous"]
+    config = FeaturesConfig(features=names)
+
+    def compute(rows: pd.DataFrame) -> pd.DataFrame:
+        return features.run(config, rows)
+
+    laws.check_partition(
+        compute,
+        bars,
+        month_starts[2:4],
+        config.lookback,
+        lookback_sessions=config.lookback_sessions,
+    )
+    laws.check_prefix(compute, bars, month_starts[2] + 12_345)
+    whole = compute(bars)
+    assert not whole.iloc[22 * 1440 :].isna().any(axis=None)
+    stream = FeatureStream(config)
+    stream.warm_up(bars.iloc[:40_000])
+    streamed = [stream.update(bar) for bar in bars.iloc[40_000:40_100].to_dict("records")]
+    laws.assert_same_rows(
+        pd.DataFrame(streamed),
+        whole.iloc[40_000:40_100][list(config.columns)].reset_index(drop=True),
+        "one bar at a time",
+    )
 
 
 def test_labels(bars: pd.DataFrame, month_starts: list[int], project: Path) -> None:
