@@ -34,3 +34,11 @@ def test_the_oracles_rules_are_flat_overnight_and_act_a_bar_later() -> None:
     bars = pd.DataFrame({"session": ["a"] * 3 + ["b"] * 3})
     score = pd.Series([1.0, -1.0, 1.0, -1.0, 0.05, 1.0])
     assert positions(bars, score, band=0.1).tolist() == [0.0, 1.0, -1.0, 0.0, -1.0, -1.0]
+
+
+def test_the_tokens_entry_says_what_is_missing(tmp_path, capsys) -> None:
+    from benchmarks.tokens import markets
+
+    assert list(markets(tmp_path)) == []
+    printed = capsys.readouterr().out
+    assert all(f"{name}: no data" in printed for name in ("SPY", "BTCUSDT", "EURUSD", "SPXUSD"))
