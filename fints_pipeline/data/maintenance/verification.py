@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ from fints_pipeline.base.digest import table_digest, text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake, Lineage
 from fints_pipeline.base.lake.lineage import ABSENT
-from fints_pipeline.data.catalog.contracts import MIGRATE, is_outdated
+from fints_pipeline.data.catalog.contracts import MIGRATE, contract_of, is_outdated
 from fints_pipeline.data.catalog.inventory import DAMAGE, Inventory, Partition, footer_of
 from fints_pipeline.data.maintenance.bundle_files import bundle_homes, manifests
 
@@ -58,6 +59,7 @@ def verify(lake: Lake) -> Iterator[Finding]:
         if is_outdated(one):
             reason = f"written with schema {one.footer.schema_fingerprint}"
             yield Finding("older schema", str(one.key), reason, f"`{MIGRATE}`")
+    yield from _mixed(partitions)
     published = manifests(lake)
     now = {str(one.key): one.footer.digest for one in partitions}
     now |= {name: manifest.digest for name, manifest in published.items()}
@@ -91,6 +93,20 @@ def _content(one: Partition) -> Iterator[Finding]:
         found = pc.min_max(table.column(column)).as_py()
         if (found["min"], found["max"]) != (low, high):
             yield Finding("damaged", name, f"statistics of {column} are wrong", _REMAKE)
+
+
+def _mixed(partitions: Iterable[Partition]) -> Iterator[Finding]:
+    """Yield partitions of tables without a contract here whose schema is not the newest one's."""
+    tables: dict[str, list[Partition]] = defaultdict(list)
+    for one in partitions:
+        if contract_of(one.key.table, one.schema.names) is None:
+            tables[one.key.table].append(one)
+    for found in tables.values():
+        newest = max(found, key=lambda one: one.path.stat().st_mtime_ns)
+        for one in found:
+            if one.footer.schema_fingerprint != newest.footer.schema_fingerprint:
+                reason = f"written with another schema than {newest.key}"
+                yield Finding("older schema", str(one.key), reason, "materialise it again")
 
 
 def _bundle_files(lake: Lake) -> Iterator[Finding]:

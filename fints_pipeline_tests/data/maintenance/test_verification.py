@@ -122,3 +122,10 @@ def test_an_older_schema_is_found(sound: Lake):
     contract = ArrowContract("bars", rows.schema)
     sound.write(BARS_5M, rows, contract, sound.footer(BARS_5M).lineage)
     assert ("older schema", str(BARS_5M)) in findings(sound)
+
+
+def test_tokens_of_two_grammars_are_found(sound: Lake):
+    rows = pa.table({"token": pa.array([1], pa.int8()), "other": pa.array([1], pa.int8())})
+    newer = series_key("tokens", "5m", "test.AAA", "2023-02")
+    sound.write(newer, rows, ArrowContract("tokens", rows.schema), Lineage("1", "", {}))
+    assert findings(sound) == [("older schema", str(TOKENS))]
