@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take files for this data set alone (can be given again; default: all of them)",
     )
     parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        default=1,
+        help="processes that build bars, for hundreds of months on idle cores (default: 1)",
+    )
+    parser.add_argument(
         "--raw-only", action="store_true", help="stop before cleaning: raw slices, no bars"
     )
 
@@ -53,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     _print_report(report)
     failed = 0
     if not arguments.raw_only:
-        failed = _build(locations, datasets, report)
+        failed = _build(locations, datasets, report, arguments.workers)
     print(f"done in {time.monotonic() - started:.1f} s; the lake is {locations.lake_root}")
     return 1 if report.quarantined or failed else 0
 
@@ -99,18 +106,21 @@ def _print_report(report: StagingReport) -> None:
             print(f"note: {done.path}: {note}")
 
 
-def _build(locations: Locations, datasets: list[DatasetConfig], report: StagingReport) -> int:
+def _build(
+    locations: Locations, datasets: list[DatasetConfig], report: StagingReport, workers: int
+) -> int:
     """Build bars; return how many months could not be built."""
     from fints_pipeline.data.building import build_changed
     from fints_pipeline.data.commands._table import print_table
 
-    built = build_changed(locations.lake, datasets, report)
+    built = build_changed(locations.lake, datasets, report, workers)
     rows = [
         (each.instrument, each.months, each.bars, each.rejected, each.filled, each.holes)
-        for each in built.instruments
+        for each in built
     ]
     header = ("instrument", "months", "bars", "rows rejected", "bars filled", "holes")
     print_table(header, rows)
-    for key, reason in built.failures[:MOST_REFUSALS]:
-        print(f"not built: {key}: {reason}")
-    return len(built.failures)
+    failures = [(each.instrument, *failure) for each in built for failure in each.failures]
+    for instrument, month, reason in failures[:MOST_REFUSALS]:
+        print(f"not built: {instrument} {month}: {reason}")
+    return len(failures)
