@@ -2,7 +2,7 @@
 
     python -m fints_pipeline.data sql "SHOW TABLES"
     python -m fints_pipeline.data sql "SELECT symbol, count(*) AS n FROM bars_5m GROUP BY symbol"
-    python -m fints_pipeline.data sql "SELECT max(high) FROM bars_1m WHERE symbol = ?" --value 000001
+    python -m fints_pipeline.data sql "SELECT max(high) FROM bars_1m WHERE symbol = ?" --value 00001
 
 A view is a table at one frequency: bars_1m, bars_5m, features_5m, labels_5m, tokens_5m …; tables
 without one are predictions, corporate_actions, news. One SELECT is run. Values are bound with

@@ -62,7 +62,7 @@ LAGS = st.integers(0, 9).map(lambda hours: hours * HOUR)
 AGES = st.none() | st.integers(0, 40).map(lambda hours: hours * HOUR)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(rows=ROWS, closes=CLOSES, lag=LAGS, age=AGES)
 def test_join_equals_its_slow_twin(rows, closes, lag, age):
     bars, series = bars_at(closes), series_of(rows)
@@ -86,6 +86,7 @@ def test_what_becomes_known_later_changes_nothing_earlier(rows, closes, lag, cut
     assert (used + lag <= bars.loc[used.index, "close_time"]).all()
 
 
+@settings(max_examples=30)
 @given(rows=ROWS, closes=CLOSES, seed=st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter_and_inputs_stay(rows, closes, seed):
     bars, series = bars_at(closes), series_of(rows)

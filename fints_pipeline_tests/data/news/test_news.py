@@ -151,7 +151,7 @@ SECONDS = st.one_of(st.integers(-300, 9500), st.integers(0, 30).map(lambda bar: 
 ITEMS = st.lists(st.tuples(SECONDS, st.integers(0, 3), st.integers(0, 3)), max_size=20)
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(opens=OPENS, rows=ITEMS, lag=st.integers(0, 400).map(lambda s: timedelta(seconds=s)))
 def test_per_bar_equals_its_slow_twin(opens, rows, lag):
     bars, items = bars_from(opens), items_from(rows)
@@ -160,7 +160,7 @@ def test_per_bar_equals_its_slow_twin(opens, rows, lag):
     np.testing.assert_allclose(found.to_numpy(), twin(bars, items, lag))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(opens=OPENS, rows=ITEMS, cut=st.integers(0, 12))
 def test_later_news_changes_no_earlier_bar_and_months_add_up(opens, rows, cut):
     bars, items = bars_from(opens), items_from(rows)
