@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from math import log2
 from pathlib import Path
 
@@ -108,6 +109,9 @@ def test_the_page_loads_nothing(folder: Path) -> None:
     names = {trace["name"] for trace in drawn}
     assert names == {"bars", "swings", "breakouts", "target up", "target down",
                      "H1 H2 H3", "L1 L2 L3"}  # fmt: skip
+    kinds = [label[1] for label in drawn[1]["text"] if label]
+    assert len(kinds) > 20
+    assert all(kind != other for kind, other in pairwise(kinds))  # replaced ones are gone
 
 
 def test_swings_on_the_chart_are_the_tokens_own(series) -> None:

@@ -68,16 +68,22 @@ def _replay(
     start = max(0, len(series.bars) - LAST_BARS)
     tokenizer.encode(series.bars.iloc[: max(1, start)])
     frame = series.bars.iloc[max(1, start) :].reset_index(drop=True)
-    codes, swings, targets = [], {}, []
+    codes, targets = [], []
+    swings: dict[int, tuple[float, str]] = {}
     good: list[int] = []
     for row, bar in enumerate(frame.to_dict("records")):
         codes.append(tokenizer.update({str(name): value for name, value in bar.items()}))
         if codes[-1][list(FIELDS).index("combo")] != 0:
             good.append(row)
         targets.append(tokenizer.targets)
-        for swing in tokenizer.swings[-2:]:
-            if swing.bars_ago < len(good):
-                swings[good[-1 - swing.bars_ago]] = (swing.price, swing.label)
+        stored = {
+            good[-1 - swing.bars_ago]: (swing.price, swing.label)
+            for swing in tokenizer.swings
+            if swing.bars_ago < len(good)
+        }
+        # What is younger than the oldest stored one but no longer there was replaced.
+        oldest = min(stored, default=len(frame))
+        swings = {pivot: swing for pivot, swing in swings.items() if pivot < oldest} | stored
     names = {
         name: [values[code[column]] for code in codes]
         for column, (name, values) in enumerate(FIELDS.items())
