@@ -13,7 +13,10 @@ from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import digests
+from fints_pipeline.base.time import minutes
 from fints_pipeline.data import bars
+from fints_pipeline.data.calendars import naive_utc
+from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.quality import QualityReport
 from fints_pipeline.schemas.bars import BARS
@@ -53,6 +56,23 @@ def compute(
     raw = to_pandas(lake.read(_raw_key(config, instrument, month)))
     actions = to_pandas(_actions(lake, instrument))
     return bars.run(config, raw, actions, instrument, month, as_of)
+
+
+def clock(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> ClockReport:
+    """Return whether the month's stamps fit the hours of their market.
+
+    Raises:
+        KeyNotFoundError: no archive holds rows of that month.
+    """
+    raw = to_pandas(lake.read(_raw_key(config, instrument, month)))
+    activity = raw["volume"] if config.has_volume else raw["high"] - raw["low"]
+    return check_clock(
+        naive_utc(raw["open_time"]),
+        activity.to_numpy(float),
+        config.calendar_of(config.symbol(instrument)),
+        config.timezone,
+        minutes(config.base_frequency),
+    )
 
 
 def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> BarsPartition:

@@ -39,7 +39,13 @@ def _months(first: int, last: int) -> dg.MultiPartitionMapping:
             asset="bars",
             blocking=True,
             description="Every delivered row is in the bars or accounted for by a named rule.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "clock_fits",
+            asset="bars",
+            blocking=True,
+            description="The stamps fit the market's hours on the clock that the config declares.",
+        ),
     ],
 )
 @explained
@@ -50,6 +56,7 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     session are filled and flagged, and 5m, 30m and 1D are resampled from the session's open. Prices
     are raw; `split_factor` makes them comparable through time.
     """
+    from fints_pipeline.base.frames import to_pandas
     from fints_pipeline.data import partition
     from fints_pipeline.data.config import DatasetConfig
     from fints_pipeline.schemas.bars import BARS
@@ -63,6 +70,7 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     metadata = table_metadata(base, BARS, str(project.lake.path(key)))
     metadata |= {f"rows_{freq}": footer.rows for freq, footer in made.footers.items()}
     metadata["quality"] = dg.MetadataValue.md(made.quality.to_markdown())
+    metadata |= _pictures(to_pandas(project.lake.read(key)))
     version = "-".join(footer.digest[:16] for footer in made.footers.values())
     yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
     yield dg.AssetCheckResult(
@@ -70,6 +78,19 @@ def bars(context: dg.AssetExecutionContext, project: Project):
         passed=made.quality.conserves(),
         metadata={"quality": dg.MetadataValue.md(made.quality.to_markdown())},
     )
+    clock = partition.clock(project.lake, config, instrument, month)
+    yield dg.AssetCheckResult(
+        check_name="clock_fits",
+        passed=clock.passed,
+        metadata={"evidence": dg.MetadataValue.md(clock.to_markdown())},
+    )
+
+
+def _pictures(bars) -> dict[str, dg.MetadataValue]:
+    from fints_pipeline.data import plots
+
+    drawn = {"coverage": plots.coverage(bars), "price": plots.price_with_flags(bars)}
+    return {name: dg.MetadataValue.md(plots.as_markdown(p, name)) for name, p in drawn.items()}
 
 
 @dg.asset(

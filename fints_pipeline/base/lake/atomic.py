@@ -70,16 +70,34 @@ def write_text(target: Path, text: str) -> None:
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock, named by the file ``path``, between processes and threads.
 
-    The lock file stays: removing it would let two holders in.
+    The lock file stays. Who removes it must hold the lock, and who then finds that the file it
+    locked is no longer the one at ``path`` begins anew.
     """
     with _clear_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        with _held(path):
+            yield
+
+
+@contextlib.contextmanager
+def _held(path: Path) -> Iterator[None]:
+    while True:
         with path.open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
+            if not _is_at(stream.fileno(), path):
+                continue
             try:
                 yield
             finally:
                 fcntl.flock(stream, fcntl.LOCK_UN)
+            return
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def sync_file(path: Path) -> None:

@@ -203,7 +203,7 @@ class Lake:
         validator.validate(table)
         table = table.replace_schema_metadata(None)
         footer = Footer(
-            digest=_digest(table, extra or {}),
+            digest=content_digest(table, extra or {}),
             rows=table.num_rows,
             schema_name=validator.name,
             schema_fingerprint=validator.fingerprint,
@@ -230,7 +230,8 @@ class Lake:
         )
 
 
-def _digest(table: pa.Table, extra: Mapping[str, str]) -> str:
+def content_digest(table: pa.Table, extra: Mapping[str, str]) -> str:
+    """Return the digest of a partition with these rows and extra strings."""
     digest = table_digest(table)
     if not extra:
         return digest

@@ -10,9 +10,9 @@ from typing import Literal
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fints_pipeline.base.digest import table_digest, text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake, Lineage
+from fints_pipeline.base.lake.lake import content_digest
 from fints_pipeline.base.lake.lineage import ABSENT
 from fints_pipeline.data.catalog.contracts import MIGRATE, contract_of, is_outdated
 from fints_pipeline.data.catalog.inventory import DAMAGE, Inventory, Partition, footer_of
@@ -81,10 +81,7 @@ def _content(one: Partition) -> Iterator[Finding]:
     except (UserError, *DAMAGE) as error:
         yield Finding("damaged", name, f"cannot be read: {error}", _REMAKE)
         return
-    digest = table_digest(table)
-    if footer.extra:
-        pairs = (f"{key}={value}" for key, value in sorted(footer.extra.items()))
-        digest = text_digest(digest, *pairs)
+    digest = content_digest(table, footer.extra)
     if digest != footer.digest:
         yield Finding("damaged", name, f"hashes to {digest}, not {footer.digest}", _REMAKE)
     elif table.num_rows != footer.rows:
