@@ -18,11 +18,9 @@ def run_pandas(zips: Path, target: Path) -> None:
                 bars = pd.read_csv(member, sep=";", names=COLUMNS)
         local = pd.to_datetime(bars.pop("stamp"), format="%Y%m%d %H%M%S")
         shifted = local + pd.Timedelta(hours=7)
-        bars["open_time"] = local.dt.tz_localize("America/New_York", ambiguous=True).dt.tz_convert(
-            "UTC"
-        )
+        bars["open_time"] = local.dt.tz_localize("America/New_York").dt.tz_convert("UTC")
         bars["session"] = shifted.dt.normalize()
-        bars["minute"] = (shifted - bars["session"]) // pd.Timedelta(minutes=1)
+        bars["minute"] = (shifted - bars["session"]).dt.total_seconds() // 60
         frames = {"1m": bars}
         for freq, step in FREQUENCIES.items():
             groups = bars.groupby(["session", bars["minute"] // step])

@@ -3,8 +3,8 @@
 `ours` verifies, unpacks and parses HistData's zips, keeps every raw row, cleans, fills, resamples,
 validates and writes with digests and fsync. `pandas` is the script that one would write instead,
 and checks nothing. `duckdb` is SQL on CSV files that were extracted beforehand, and checks nothing
-either. Each runs in a process of its own , the best of `ROUNDS`; imports are
-not counted, memory is the process's peak. Goals: ours ≥ 3 × pandas, ≥ 0.8 × duckdb, memory flat in the number of files.
+either. Each runs in a process of its own, the best of `ROUNDS`; imports are not counted, memory is
+the process's peak. Goals: ours ≥ 3 × pandas, ≥ 0.8 × duckdb, memory flat in the number of files.
 """
 
 import importlib

@@ -49,6 +49,7 @@ def test_new_actions_build_all_months_again(inbox: Path, lake: Lake):
     assert (built.instrument, built.months) == ("binance.BBB", 2)
 
 
+@pytest.mark.slow
 def test_processes_build_the_same(
     inbox: Path, lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
