@@ -39,13 +39,13 @@ def run_own(locations: Locations, folder: str) -> None:
         UserError: the folder is not there, or none of its archives could be read.
     """
     from fints_pipeline.data import inbox
+    from fints_pipeline.defs.reconcile import instruments
     from fints_pipeline.experiments import experiments_for
 
     locations = replace(locations, inbox=inbox.resolve(folder))
     with pipeline.opened(locations) as (launcher, progress):
         pipeline.ingest_and_build(launcher, locations, progress)
-        instruments = locations.lake.instruments("raw_bars", "1m")
-        names = experiments_for(locations, instruments)
+        names = experiments_for(locations, instruments(locations.lake))
         pipeline.train_and_test(launcher, locations, names, progress)
     pipeline.summarise(locations, names)
 

@@ -70,7 +70,8 @@ def _write_own(
     content = read_yaml(locations.train_config(template))
     content["experiment"] = name
     content["description"] = f"A first look at {dataset}: {', '.join(instruments)}."
-    content["data"] = {**content["data"], "instruments": instruments}
+    frequency = _dataset(locations, f"{dataset}.").model_frequency
+    content["data"] |= {"instruments": instruments, "frequency": frequency}
     content["data"]["features"] = _present(locations, instruments, content["data"])
     sessions = len(sessions_present(locations.lake, ExperimentConfig(**content).data))
     content["folds"] = _scheme(sessions)
@@ -92,8 +93,12 @@ def _template(locations: Locations, dataset: str) -> str:
 
 
 def _asset_class(locations: Locations, instrument: str) -> str:
+    return _dataset(locations, instrument).asset_class
+
+
+def _dataset(locations: Locations, instrument: str) -> DatasetConfig:
     path = locations.dataset_config(instrument)
-    return load_config(path, DatasetConfig, section="dataset").asset_class
+    return load_config(path, DatasetConfig, section="dataset")
 
 
 def _present(locations: Locations, instruments: list[str], data: dict[str, Any]) -> list[str]:

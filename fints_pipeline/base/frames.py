@@ -42,7 +42,9 @@ def to_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 def _to_array(column: pd.Series, field: pa.Field) -> pa.Array:
     try:
         if pa.types.is_date(field.type):
-            column = pd.to_datetime(column).astype("datetime64[s]")
+            if column.dtype.kind != "M":
+                column = pd.to_datetime(column)
+            column = column.astype("datetime64[s]")
         array = pa.Array.from_pandas(column)
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()

@@ -2,6 +2,10 @@
 
     python -m fints_pipeline.data inspect FILE      what a file is, with the evidence
     python -m fints_pipeline.data ingest            the inbox into the lake
+    python -m fints_pipeline.data catalog           what the lake holds: coverage, holes, quality
+    python -m fints_pipeline.data sql "SELECT …"    ask the lake
+    python -m fints_pipeline.data verify            re-hash the lake; gc and migrate look after it
+    python -m fints_pipeline.data exogenous         series beside the bars; news likewise
 
 Where things lie: FINTS_INBOX (default data_lake/inbox), FINTS_LAKE (data_lake), FINTS_CONFIGS
 (configs). `python -m fints_pipeline.data COMMAND --help` tells more of each command.

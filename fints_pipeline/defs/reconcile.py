@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fints_pipeline.base.config import load_config
+from fints_pipeline.base.config import load_config, read_yaml
 from fints_pipeline.base.lake import Lake, series_key
 from fints_pipeline.base.lake.lineage import Staleness, staleness
 from fints_pipeline.base.locations import Locations
@@ -51,9 +51,10 @@ def outdated(locations: Locations) -> Iterator[Outdated]:
             yield Outdated(instrument, month, found)
 
 
-def instruments(lake: Lake, base_frequency: str = "1m") -> list[str]:
-    """Return the instruments that staged archives hold."""
-    return lake.instruments("raw_bars", base_frequency)
+def instruments(lake: Lake) -> list[str]:
+    """Return the instruments that staged archives hold, at any frequency."""
+    frequencies = lake.values("raw_bars", (), "freq")
+    return sorted({name for freq in frequencies for name in lake.instruments("raw_bars", freq)})
 
 
 def _tables(locations: Locations, instrument: str) -> list[tuple[str, str]]:
@@ -61,5 +62,9 @@ def _tables(locations: Locations, instrument: str) -> list[tuple[str, str]]:
 
     path = locations.dataset_config(instrument)
     config = load_config(path, DatasetConfig, section="dataset")
-    modelled = [(table, config.model_frequency) for table in ("features", "labels", "tokens")]
+    sections = {"features": "features", "labels": "labels", "tokenize": "tokens"}
+    written = read_yaml(path)
+    modelled = [
+        (table, config.model_frequency) for name, table in sections.items() if name in written
+    ]
     return [("bars", freq) for freq in config.frequencies] + modelled

@@ -167,7 +167,6 @@ def brooks_tokens(context: dg.AssetExecutionContext, project: Project):
     The tokenizer's state is stored with the month and handed to the next, so that the months of an
     instrument give the same tokens as one pass over its whole history.
     """
-    from fints_pipeline.data.calendars import calendar_for
     from fints_pipeline.data.config import DatasetConfig
     from fints_pipeline.schemas.tokens import tokens_contract
     from fints_pipeline.tokenizers import partition
@@ -177,6 +176,7 @@ def brooks_tokens(context: dg.AssetExecutionContext, project: Project):
     instrument, month = series_of(context)
     path = project.locations.dataset_config(instrument)
     dataset = load_config(path, DatasetConfig, section="dataset")
+    symbol = dataset.symbol(instrument)
     tokenizer = project.locations.tokenize_config(read_yaml(path).get("tokenize", "brooks"))
     config = load_config(tokenizer, TokenizeConfig)
     footer = partition.build(
@@ -185,8 +185,8 @@ def brooks_tokens(context: dg.AssetExecutionContext, project: Project):
         dataset.model_frequency,
         instrument,
         month,
-        tick=dataset.ticks.get(dataset.symbol(instrument)),
-        session_mode=calendar_for(dataset.calendar).mode,
+        tick=dataset.ticks.get(symbol, dataset.ticks.get("*")),
+        session_mode=dataset.calendar_of(symbol).mode,
     )
     contract = tokens_contract(FIELDS)
     return _result(project, "tokens", dataset.model_frequency, footer, contract, context)

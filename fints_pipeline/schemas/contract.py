@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from functools import cached_property
 
 import pandas as pd
 import pandera.pandas as pa
@@ -37,7 +38,7 @@ class TableContract:
             ]
         )
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes when a column, a type or a check does."""
         checks = [
