@@ -44,8 +44,6 @@ def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
     dagster-mlflow opens one MLflow run a Dagster run. Given the id of the experiment's own run,
     which is found by its tag, it continues that one: every fold of an experiment ends up under it.
     """
-    # Its first use of a store announces every table that it makes.
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     import mlflow
     from dagster_mlflow.resources import MlFlow
 
@@ -53,6 +51,8 @@ def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
     from fints_pipeline.training.config import load_experiment
     from fints_pipeline.training.tracking import parent_run_id
 
+    # Its first use of a store announces every table that it makes.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     partition = context.run.tags.get("dagster/partition", "") if context.run else ""
     locations = context.resources.project.locations
     experiment = load_experiment(locations.train_config(split_fold(partition)[0]))

@@ -5,7 +5,7 @@ import dagster as dg
 from fints_pipeline.base.config import load_config, read_yaml
 from fints_pipeline.base.lake import Footer, series_key
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.metadata import table_metadata
+from fints_pipeline.defs.metadata import numbers, table_metadata
 from fints_pipeline.defs.partitions import SERIES, series_of
 from fints_pipeline.defs.resources import Project
 
@@ -69,6 +69,7 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     base = made.footers[config.base_frequency]
     metadata = table_metadata(base, BARS, str(project.lake.path(key)))
     metadata |= {f"rows_{freq}": footer.rows for freq, footer in made.footers.items()}
+    metadata |= numbers(_figures(made.quality))
     metadata["quality"] = dg.MetadataValue.md(made.quality.to_markdown())
     metadata |= _pictures(to_pandas(project.lake.read(key)))
     version = "-".join(footer.digest[:16] for footer in made.footers.values())
@@ -84,6 +85,18 @@ def bars(context: dg.AssetExecutionContext, project: Project):
         passed=clock.passed,
         metadata={"evidence": dg.MetadataValue.md(clock.to_markdown())},
     )
+
+
+def _figures(quality) -> dict[str, float]:
+    """Return what the page can plot over the months."""
+    return {
+        "sessions": quality.sessions,
+        "partial_sessions": len(quality.partial_sessions),
+        "holes": quality.holes,
+        "filled": quality.filled,
+        "rejected": quality.rejected,
+        "longest_gap": quality.longest_gap,
+    }
 
 
 def _pictures(bars) -> dict[str, dg.MetadataValue]:
