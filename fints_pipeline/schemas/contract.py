@@ -14,6 +14,7 @@ from pandera.errors import SchemaErrors
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake.contract import check_columns, schema_fingerprint
+from fints_pipeline.schemas.screening import is_understood, is_valid
 
 UTC_STAMP = pyarrow.timestamp("us", tz="UTC")
 _MAX_REPORTED = 5
@@ -52,14 +53,23 @@ class TableContract:
     def validate(self, table: pyarrow.Table) -> None:
         """Check columns, types, nulls and values.
 
+        The schema's checks are called on the columns as they are; unless they all pass, Pandera
+        judges the table, and says what is wrong.
+
         Raises:
             SchemaError: names the table, the column, the check, the first rows and their values.
         """
         check_columns(self.name, self.arrow_schema, table)
+        if self._is_understood and is_valid(self.schema, table):
+            return
         try:
             self.schema.validate(to_pandas(table), lazy=True)
         except SchemaErrors as errors:
             raise SchemaError(_describe(self.name, errors), fix=_ADVICE) from None
+
+    @cached_property
+    def _is_understood(self) -> bool:
+        return is_understood(self.schema, self.arrow_schema)
 
     def describe(self) -> list[tuple[str, str, str, bool]]:
         """Return (column, Arrow type, description with unit, nullable) of every column."""
