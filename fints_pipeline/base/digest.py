@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 DIGEST_LENGTH = 32
-_CHUNK = 1 << 20
 
 
 def table_digest(table: pa.Table) -> str:
@@ -44,22 +43,40 @@ def _column_bytes(field: pa.Field, column: pa.ChunkedArray) -> bytes:
     if pa.types.is_dictionary(field.type):
         column = column.cast(field.type.value_type)
     kind = column.type
-    nulls = pc.is_null(column).to_numpy(zero_copy_only=False)
+    nulls = _null_mask(column)
     digest = hashlib.sha256(f"{field.name}\0{kind}\0".encode())
-    digest.update(np.packbits(nulls).tobytes())
+    digest.update(np.packbits(nulls).data)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         _update_with_strings(digest, column)
     else:
-        digest.update(_canonical_numbers(column, nulls).tobytes())
+        digest.update(_canonical_numbers(column, nulls).data)
     return digest.digest()
 
 
+def _null_mask(column: pa.ChunkedArray) -> np.ndarray:
+    if not column.null_count:
+        return np.zeros(len(column), dtype=np.bool_)
+    mask: np.ndarray = pc.is_null(column).to_numpy(zero_copy_only=False)
+    return mask
+
+
 def _update_with_strings(digest: hashlib._Hash, column: pa.ChunkedArray) -> None:
-    filled = pc.fill_null(column, "")
-    lengths = pc.binary_length(filled).to_numpy(zero_copy_only=False)
-    digest.update(np.ascontiguousarray(lengths, dtype=np.int64).tobytes())
-    for start in range(0, len(filled), _CHUNK):
-        digest.update("".join(filled.slice(start, _CHUNK).to_pylist()).encode())
+    """Digest the lengths of all strings, then the bytes of all, from Arrow's own buffers."""
+    chunks = [_string_buffers(chunk) for chunk in pc.fill_null(column, "").chunks]
+    for offsets, _ in chunks:
+        digest.update(np.diff(offsets).astype(np.int64).data)
+    for offsets, content in chunks:
+        digest.update(content[offsets[0] : offsets[-1]])
+
+
+def _string_buffers(strings: pa.Array) -> tuple[np.ndarray, memoryview]:
+    """Return where each of some null-free strings begins and ends, and their bytes."""
+    width = np.int64 if pa.types.is_large_string(strings.type) else np.int32
+    _, offsets, content = strings.buffers()
+    if not len(strings):
+        return np.zeros(1, dtype=width), memoryview(b"")
+    first, last = strings.offset, strings.offset + len(strings)
+    return np.frombuffer(offsets, dtype=width)[first : last + 1], memoryview(content or b"")
 
 
 def _canonical_numbers(column: pa.ChunkedArray, nulls: np.ndarray) -> np.ndarray:
