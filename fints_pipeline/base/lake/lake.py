@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -213,7 +214,7 @@ class Lake:
         )
         stamped = table.replace_schema_metadata({FOOTER_KEY: footer.to_json().encode()})
         with replacing(self.path(key)) as temporary:
-            pq.write_table(stamped, temporary, compression="zstd")
+            pq.write_table(stamped, temporary, compression="zstd", **_encodings(table.schema))
         return footer
 
     def _existing(self, key: TableKey) -> Path:
@@ -228,6 +229,15 @@ class Lake:
             if siblings
             else f"materialise {key.table} first",
         )
+
+
+def _encodings(schema: pa.Schema) -> dict[str, Any]:
+    """Return how to encode columns: stamps, which ascend, by their differences."""
+    stamps = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    return {
+        "use_dictionary": [name for name in schema.names if name not in stamps],
+        "column_encoding": dict.fromkeys(stamps, "DELTA_BINARY_PACKED"),
+    }
 
 
 def content_digest(table: pa.Table, extra: Mapping[str, str]) -> str:
