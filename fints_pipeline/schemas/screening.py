@@ -7,6 +7,8 @@ frame. What this does not understand counts as doubtful, and Pandera decides.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -28,6 +30,8 @@ INTERVALS = {
 """Names of the checks that allow the values of an interval, whatever their neighbours are."""
 MEMBERSHIP = "isin"
 _NOT_A_TIME = np.iinfo(np.int64).min
+_Extremes: TypeAlias = dict[tuple[object, ...], tuple[pa.Check, list[np.generic]]]
+"""By type and check: the smallest and largest values of the columns that it judges."""
 
 
 def is_understood(schema: pa.DataFrameSchema, arrow_schema: pyarrow.Schema) -> bool:
@@ -61,11 +65,19 @@ def is_valid(schema: pa.DataFrameSchema, table: pyarrow.Table) -> bool:
         schema: One that `is_understood`.
         table: Columns, types, and nulls in Arrow's sense, are as the schema says.
     """
-    columns = (_column_is_valid(spec, table[name]) for name, spec in schema.columns.items())
-    return all(columns) and _frame_is_valid(schema, table)
+    extremes: _Extremes = {}
+    columns = (
+        _column_is_valid(spec, table[name], extremes) for name, spec in schema.columns.items()
+    )
+    return (
+        all(columns)
+        and all(_passes(check, pd.Series(values)) for check, values in extremes.values())
+        and _frame_is_valid(schema, table)
+    )
 
 
-def _column_is_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
+def _column_is_valid(spec: pa.Column, values: pyarrow.ChunkedArray, extremes: _Extremes) -> bool:
+    """Check a column, except that values for checks of an interval are put into ``extremes``."""
     if pyarrow.types.is_string(values.type):
         return _strings_are_valid(spec, values)
     if values.null_count and not pyarrow.types.is_floating(values.type):
@@ -76,7 +88,7 @@ def _column_is_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
         return not spec.checks and pc.min(values).as_py() != _NOT_A_TIME
     if not spec.checks and (spec.nullable or not pyarrow.types.is_floating(values.type)):
         return True
-    return _numbers_are_valid(spec, values.to_numpy())
+    return _numbers_are_valid(spec, values.to_numpy(), extremes)
 
 
 def _strings_are_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
@@ -86,16 +98,22 @@ def _strings_are_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
     return all(check.name == MEMBERSHIP and _passes(check, distinct) for check in spec.checks)
 
 
-def _numbers_are_valid(spec: pa.Column, values: npt.NDArray[np.generic]) -> bool:
+def _numbers_are_valid(
+    spec: pa.Column, values: npt.NDArray[np.generic], extremes: _Extremes
+) -> bool:
     if not values.size:
         return True
     if not spec.nullable and np.isnan(values.min()):
         return False
-    extremes = pd.Series([np.fmin.reduce(values), np.fmax.reduce(values)]).dropna()
-    return all(
-        _passes(check, extremes if check.name in INTERVALS else pd.Series(values).dropna())
-        for check in spec.checks
-    )
+    least, most = np.fmin.reduce(values), np.fmax.reduce(values)
+    for check in spec.checks:
+        if check.name not in INTERVALS:
+            if not _passes(check, pd.Series(values).dropna()):
+                return False
+        elif not np.isnan(least):
+            key = (values.dtype, check._check_fn, repr(check._check_kwargs))
+            extremes.setdefault(key, (check, []))[1].extend((least, most))
+    return True
 
 
 def _frame_is_valid(schema: pa.DataFrameSchema, table: pyarrow.Table) -> bool:
