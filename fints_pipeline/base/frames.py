@@ -7,19 +7,23 @@ import pyarrow as pa
 
 from fints_pipeline.base.errors import SchemaError
 
+_MIDNIGHT = pa.timestamp("us")
+
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Return a frame: dates as naive midnights, stamps as ``datetime64[us, UTC]``, nulls as NaN.
 
     ``date32`` columns become ``datetime64[us]``; dictionary and string columns become ``object``.
     """
+    for at, field in enumerate(table.schema):
+        if pa.types.is_date(field.type):
+            midnights = table.column(at).cast(_MIDNIGHT)
+            table = table.set_column(at, field.name, midnights)
     frame: pd.DataFrame = table.to_pandas(
         date_as_object=False, strings_to_categorical=False, ignore_metadata=True
     )
     for field in table.schema:
-        if pa.types.is_date(field.type):
-            frame[field.name] = frame[field.name].astype("datetime64[us]")
-        elif pa.types.is_dictionary(field.type):
+        if pa.types.is_dictionary(field.type):
             frame[field.name] = frame[field.name].astype(object)
     return frame
 

@@ -31,6 +31,8 @@ def actions_as_of(
     Returns:
         The same columns, ascending ``ex_date``, one row an ex-date and kind.
     """
+    if actions.empty:
+        return actions.reset_index(drop=True)
     rows = actions[actions["instrument"] == instrument].sort_values(
         ["ex_date", "kind", "known_at"], kind="stable"
     )

@@ -108,7 +108,9 @@ def unsorted(rows: pd.DataFrame) -> Mask:
     """The row is earlier than the one before it in the same archive; the order is mended."""
     stamps, archive = values(rows, "open_time"), values(rows, "archive")
     earlier = np.zeros(len(rows), dtype=np.bool_)
-    earlier[1:] = (stamps[1:] < stamps[:-1]) & (archive[1:] == archive[:-1])
+    earlier[1:] = stamps[1:] < stamps[:-1]
+    later = np.flatnonzero(earlier)
+    earlier[later] = archive[later] == archive[later - 1]
     return earlier
 
 
