@@ -134,8 +134,9 @@ def _split(
     table = id_table(lines)
     chosen: dict[str, list[BoolArray]] = {"train": [], "validation": []}
     for line in lines:
-        label = line.series.labels[experiment.data.direction_label]
-        masks = fold_masks(fold, line.series.session, line.series.open_time, label.end)
+        own = line.series
+        label = own.labels[experiment.data.direction_label]
+        masks = fold_masks(fold, own.session, own.open_time, own.close_time, label.end)
         usable = np.isfinite(label.value) & window_fits(np.ones(len(line.ids), bool), lookback)
         chosen["train"].append(masks.train & usable)
         chosen["validation"].append(masks.validation & usable)

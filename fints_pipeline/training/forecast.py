@@ -174,7 +174,7 @@ def _split(
     chosen: dict[str, list[BoolArray]] = {"train": [], "validation": []}
     for one in series:
         ends = _target_end(one.labels[experiment.data.label].end, one.close_time, network.horizon)
-        masks = fold_masks(fold, one.session, one.open_time, ends)
+        masks = fold_masks(fold, one.session, one.open_time, one.close_time, ends)
         usable = ~one.is_filled & window_fits(finite_rows(one), network.lookback, network.horizon)
         chosen["train"].append(masks.train & usable)
         chosen["validation"].append(masks.validation & usable)

@@ -189,27 +189,33 @@ def fold_masks(
     fold: Fold,
     session: NDArray[np.datetime64],
     open_time: NDArray[np.datetime64],
+    close_time: NDArray[np.datetime64],
     label_end: NDArray[np.datetime64],
 ) -> FoldMasks:
     """Row masks of a fold, purged: no label of a span reaches into a later one.
 
-    Training rows are purged against the first bar of validation, validation rows against the
-    first bar of test. Test rows are all kept: they are scored, not learned from.
+    Training rows are purged against the first bar of validation. Validation rows are purged
+    against the close of validation's own last bar: whoever trains has not loaded the test span and
+    does not know when it opens, and whoever has must find the same rows. So are training rows
+    where there are no validation rows. Test rows are all kept: they are scored, not learned from.
 
     Args:
         fold: the spans.
         session: (T,) datetime64, session date of each row.
         open_time: (T,) datetime64 UTC, when each bar opens.
+        close_time: (T,) datetime64 UTC, when each bar closes.
         label_end: (T,) datetime64 UTC, when each row's label becomes known; NaT if unknown.
 
     Returns:
         Masks of shape (T,).
     """
     rows = {name: span.mask(session) for name, span in fold.spans.items()}
-    ahead = rows["validation"] | rows["test"]
-    for name, later in (("train", ahead), ("validation", rows["test"])):
-        if later.any():
-            rows[name] = rows[name] & purged(label_end, open_time[later].min())
+    validation = rows["validation"]
+    starts = {"train": open_time[validation].min()} if validation.any() else {}
+    for name in ("train", "validation"):
+        if rows[name].any():
+            before = starts.get(name, close_time[rows[name]].max())
+            rows[name] = rows[name] & purged(label_end, before)
     return FoldMasks(**rows)
 
 

@@ -136,7 +136,7 @@ def test_label_intervals_are_disjoint_after_purge(days, scheme, horizon, bars_a_
     if horizon < len(close_time):
         label_end[:-horizon] = close_time[horizon:]
     for fold in make_folds(days, scheme):
-        rows = fold_masks(fold, session, open_time, label_end)
+        rows = fold_masks(fold, session, open_time, close_time, label_end)
         assert not (rows.train & rows.validation).any()
         assert not ((rows.train | rows.validation) & rows.test).any()
         test_opens = open_time[rows.test].min()
@@ -157,7 +157,39 @@ def test_purge_really_drops_rows():
     open_time = session + np.tile(np.arange(4), 3) * np.timedelta64(1, "h")
     close_time = open_time + np.timedelta64(1, "h")
     label_end = np.append(close_time[2:], np.full(2, np.datetime64("NaT", "us")))
-    rows = fold_masks(fold, session, open_time, label_end)
+    rows = fold_masks(fold, session, open_time, close_time, label_end)
     assert rows.train.nonzero()[0].tolist() == [0, 1]
     assert rows.validation.nonzero()[0].tolist() == [4, 5]
     assert rows.test.nonzero()[0].tolist() == [8, 9, 10, 11]
+
+
+@given(calendars(), schemes, st.integers(1, 12), st.integers(1, 4))
+def test_masks_are_the_same_without_the_test_span(days, scheme, horizon, bars_a_session):
+    """Training loads nothing after validation; what it learns from must not depend on that."""
+    opens = np.array([np.datetime64(day, "us") for day in days])
+    open_time = (opens[:, None] + np.arange(bars_a_session) * np.timedelta64(1, "h")).ravel()
+    close_time = open_time + np.timedelta64(1, "h")
+    session = np.repeat(opens, bars_a_session)
+    label_end = np.full(close_time.shape, np.datetime64("NaT", "us"))
+    if horizon < len(close_time):
+        label_end[:-horizon] = close_time[horizon:]
+    for fold in make_folds(days, scheme):
+        whole = fold_masks(fold, session, open_time, close_time, label_end)
+        loaded = session <= np.datetime64(fold.validation.last, "us")
+        columns = (column[loaded] for column in (session, open_time, close_time, label_end))
+        part = fold_masks(fold, *columns)
+        np.testing.assert_array_equal(part.train, whole.train[loaded])
+        np.testing.assert_array_equal(part.validation, whole.validation[loaded])
+
+
+def test_daily_labels_that_reach_past_the_embargo_are_purged():
+    """Five sessions of validation, an embargo of one and a label of three: two rows stay."""
+    scheme = FoldScheme(train=3, validation=5, test=2, embargo=1)
+    fold = make_folds(DAYS, scheme)[0]
+    session = np.array(DAYS, "M8[us]")
+    open_time, close_time = session + np.timedelta64(14, "h"), session + np.timedelta64(21, "h")
+    label_end = np.append(close_time[3:], np.full(3, np.datetime64("NaT", "us")))
+    loaded = session <= np.datetime64(fold.validation.last, "us")
+    columns = (column[loaded] for column in (session, open_time, close_time, label_end))
+    rows = fold_masks(fold, *columns)
+    assert rows.validation.nonzero()[0].tolist() == [4, 5]
