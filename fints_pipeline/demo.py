@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from fints_pipeline import pipeline
 from fints_pipeline.base import cli
+from fints_pipeline.base.digest import file_sha256
 from fints_pipeline.base.locations import Locations
 
 SEED = 0
@@ -39,15 +40,30 @@ def run_own(locations: Locations, folder: str) -> None:
         UserError: the folder is not there, or none of its archives could be read.
     """
     from fints_pipeline.data import inbox
-    from fints_pipeline.defs.reconcile import instruments
     from fints_pipeline.experiments import experiments_for
 
     locations = replace(locations, inbox=inbox.resolve(folder))
     with pipeline.opened(locations) as (launcher, progress):
         pipeline.ingest_and_build(launcher, locations, progress)
-        names = experiments_for(locations, instruments(locations.lake))
+        names = experiments_for(locations, _brought(locations))
         pipeline.train_and_test(launcher, locations, names, progress)
     pipeline.summarise(locations, names)
+
+
+def _brought(locations: Locations) -> list[str]:
+    """Return the instruments that the inbox's archives hold rows of."""
+    from fints_pipeline.data import inbox
+
+    found = inbox.scan(locations.inbox).deliveries
+    archives = {f"archives/{file_sha256(delivery.path)}" for delivery in found}
+    lake = locations.lake
+    return sorted(
+        {
+            key["instrument"]
+            for key in lake.keys("raw_bars")
+            if archives & set(lake.footer(key).lineage.inputs)
+        }
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

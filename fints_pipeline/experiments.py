@@ -13,7 +13,9 @@ from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.lake.atomic import write_text
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.time import MINUTES_A_DAY, minutes
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.labels.config import LabelsConfig
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
 from fints_pipeline.training.dataset import sessions_present
 
@@ -73,14 +75,37 @@ def _write_own(
     frequency = _dataset(locations, f"{dataset}.").model_frequency
     content["data"] |= {"instruments": instruments, "frequency": frequency}
     content["data"]["features"] = _present(locations, instruments, content["data"])
+    horizon = _aim_at(
+        content,
+        load_config(locations.dataset_config(f"{dataset}."), LabelsConfig, section="labels"),
+    )
     sessions = len(sessions_present(locations.lake, ExperimentConfig(**content).data))
     content["folds"] = _scheme(sessions)
     _write(train, content, template)
     traded = {**read_yaml(locations.backtest_config(template)), "experiment": name}
-    traded["synthetic"] = False
+    traded |= {"synthetic": False, "hold": horizon}
+    if minutes(frequency) >= MINUTES_A_DAY:  # a daily bar is its session's last
+        traded["flatten_at_session_end"] = False
     account = traded.get("account_currency", "USD")
     _write(backtest, traded | _currencies(locations, instruments, account, known), template)
     return name
+
+
+def _aim_at(content: dict[str, Any], labels: LabelsConfig) -> int:
+    """Point the models at the data set's first forward return and direction; return the horizon.
+
+    Raises:
+        UserError: the data set computes none of them.
+    """
+    first = {label.name: label for label in reversed(labels.labels)}
+    missing = [name for name in ("forward_return", "direction") if name not in first]
+    if missing:
+        raise UserError(f"no {missing[0]} among the data set's labels", fix="add it to `labels:`")
+    target = first["forward_return"]
+    content["data"] |= {"label": target.column, "direction_label": first["direction"].column}
+    if "patchtst" in content["models"]:
+        content["models"]["patchtst"]["network"]["horizon"] = target.horizon
+    return int(target.horizon)
 
 
 def _template(locations: Locations, dataset: str) -> str:

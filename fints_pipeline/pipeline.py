@@ -25,8 +25,6 @@ from fints_pipeline.base.locations import Locations
 if TYPE_CHECKING:
     from fints_pipeline.defs.launch import Launcher
 
-_MAX_PASSES = 4
-
 
 class Progress:
     """Prints each step with the seconds that it took."""
@@ -56,13 +54,18 @@ def ingest_and_build(launcher: Launcher, locations: Locations, progress: Progres
     for item in outdated(locations):
         if first := [name for name in item.assets if name != "labels"]:
             build(item, first)
-    for _ in range(_MAX_PASSES):
-        rest = list(outdated(locations))
-        if not rest:
-            return
-        for item in rest:
-            build(item, item.assets)
-    raise UserError(f"still stale after {_MAX_PASSES} passes: {rest[0].cause}")
+    built: set[str] = set()
+    before = -1
+    while len(built) > before:
+        before = len(built)
+        for item in outdated(locations):  # asked anew after each run, so that chains follow on
+            if item.cause not in built:
+                build(item, item.assets)
+                built.add(item.cause)
+    if left := next(outdated(locations), None):
+        raise UserError(
+            f"{left.instrument} {left.month} is still stale after its run: {left.cause}"
+        )
 
 
 def train_and_test(
@@ -75,10 +78,11 @@ def train_and_test(
     progress.step("folds", str(locations.configs / "train"), launcher.folds)
     for name in experiments:
         experiment = load_experiment(locations.train_config(name))
+        models = experiment.models.names
         for fold in train.experiment_folds(locations.lake, experiment):
             for job in ("pretrain", "train"):
                 what = f"{name} {fold.key}"
-                progress.step(job, what, launcher.fold, job, name, fold.key)
+                progress.step(job, what, launcher.fold, job, name, fold.key, models)
         progress.step("backtest", name, launcher.backtest, name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -81,9 +81,20 @@ def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> Bar
     Raises:
         KeyNotFoundError: no archive holds rows of that month.
     """
-    result = compute(lake, config, instrument, month)
+    return write(lake, config, instrument, month, compute(lake, config, instrument, month))
+
+
+def made_with(config: DatasetConfig) -> Lineage:
+    """Return what a partition made now would say of its code and config."""
+    return Lineage(CODE_VERSION, fingerprint(config))
+
+
+def write(
+    lake: Lake, config: DatasetConfig, instrument: str, month: str, result: bars.BarsResult
+) -> BarsPartition:
+    """Write one month's bars of every frequency."""
     inputs = digests(lake, [_raw_key(config, instrument, month), _actions_key(instrument)])
-    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
+    lineage = replace(made_with(config), inputs=inputs)
     quality = {"quality": json.dumps(result.quality.to_dict(), sort_keys=True)}
     footers = {
         freq: lake.write(

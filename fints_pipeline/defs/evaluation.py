@@ -4,7 +4,7 @@ import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.metadata import bundle_metadata, numbers
+from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers
 from fints_pipeline.defs.partitions import EXPERIMENTS
 from fints_pipeline.defs.resources import Project
 
@@ -34,7 +34,7 @@ def walk_forward_backtest(context: dg.AssetExecutionContext, project: Project):
     metadata = bundle_metadata(result.manifest, str(project.lake.root / key.folder))
     return dg.MaterializeResult(
         metadata=metadata | numbers(result.metrics) | {"verdict": result.verdict.sentence},
-        data_version=dg.DataVersion(result.manifest.digest),
+        data_version=data_version(result.manifest.digest, result.manifest.lineage),
     )
 
 
@@ -59,4 +59,6 @@ def backtest_report(context: dg.AssetExecutionContext, project: Project):
     metadata = bundle_metadata(manifest, str(folder))
     metadata["report"] = dg.MetadataValue.url((folder / "report.html").resolve().as_uri())
     metadata["summary"] = dg.MetadataValue.md((folder / "report.md").read_text(encoding="utf-8"))
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))
+    return dg.MaterializeResult(
+        metadata=metadata, data_version=data_version(manifest.digest, manifest.lineage)
+    )

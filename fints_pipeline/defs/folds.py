@@ -19,31 +19,39 @@ from fints_pipeline.defs.resources import Project
 @explained
 def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
     """Experiments under configs/train and their complete folds, which become partitions here."""
-    found = complete_folds(project.locations)
+    found, waiting = complete_folds(project.locations)
     register(context.instance, EXPERIMENTS, sorted(found))
     register(context.instance, FOLDS, fold_keys(found))
     return dg.MaterializeResult(
-        metadata={"folds": dg.MetadataValue.md(_table(found)), "count": len(fold_keys(found))},
+        metadata={
+            "folds": dg.MetadataValue.md(_table(found)),
+            "count": len(fold_keys(found)),
+            "waiting": dg.MetadataValue.json(waiting),
+        },
         data_version=dg.DataVersion(
             fingerprint({name: [fold.to_json() for fold in folds] for name, folds in found.items()})
         ),
     )
 
 
-def complete_folds(locations: Locations) -> dict[str, list]:
-    """Return the folds of every experiment whose data suffices for one."""
+def complete_folds(locations: Locations) -> tuple[dict[str, list], dict[str, str]]:
+    """Return the folds of every experiment whose data suffices, and why the others have none.
+
+    Raises:
+        ConfigError: an experiment's file is wrong.
+    """
     from fints_pipeline import train
     from fints_pipeline.base.errors import UserError
     from fints_pipeline.training.config import load_experiment
 
-    folds = {}
+    folds, waiting = {}, {}
     for path in sorted((locations.configs / "train").glob("*.yaml")):
+        experiment = load_experiment(path)
         try:
-            experiment = load_experiment(path)
             folds[experiment.experiment] = train.experiment_folds(locations.lake, experiment)
-        except UserError:
-            continue  # its instruments have not arrived, or too few sessions of them
-    return folds
+        except UserError as error:  # its instruments have not arrived, or too few sessions
+            waiting[experiment.experiment] = error.what
+    return folds, waiting
 
 
 def fold_keys(found: dict[str, list]) -> list[str]:

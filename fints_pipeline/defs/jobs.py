@@ -5,6 +5,12 @@ import dagster as dg
 SERIES_ASSETS = ("bars", "features", "labels", "brooks_tokens")
 """Assets of one instrument's month, in an order in which they can be made."""
 
+FOLD_ASSETS: dict[str, dict[str, str | None]] = {
+    "pretrain": {"token_vocabulary": "mlm", "pretrained_mlm": "mlm"},
+    "train": {"finetuned_classifier": "classifier", "patchtst": "patchtst", "predictions": None},
+}
+"""Assets of the jobs over folds, each with the model of the experiment that it is for."""
+
 ingest = dg.define_asset_job(
     "ingest",
     dg.AssetSelection.assets("raw_archives"),
@@ -22,12 +28,12 @@ folds = dg.define_asset_job(
 )
 pretrain = dg.define_asset_job(
     "pretrain",
-    dg.AssetSelection.assets("token_vocabulary", "pretrained_mlm"),
+    dg.AssetSelection.assets(*FOLD_ASSETS["pretrain"]),
     description="Vocabulary and masked language model of one fold's training span.",
 )
 train = dg.define_asset_job(
     "train",
-    dg.AssetSelection.assets("finetuned_classifier", "patchtst", "predictions"),
+    dg.AssetSelection.assets(*FOLD_ASSETS["train"]),
     description="Fine-tuned classifier, PatchTST and the predictions of one fold.",
 )
 backtest = dg.define_asset_job(

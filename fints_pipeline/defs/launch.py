@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from fints_pipeline.base.errors import UserError
+from fints_pipeline.defs.jobs import FOLD_ASSETS
 from fints_pipeline.defs.partitions import (
     INSTRUMENTS,
     fold_partition,
@@ -43,9 +44,12 @@ class Launcher:
         """Make partitions of the experiments' folds."""
         self._run("folds")
 
-    def fold(self, job: str, experiment: str, fold: str) -> None:
-        """Run `pretrain` or `train` for one fold."""
-        self._run(job, fold_partition(experiment, fold))
+    def fold(self, job: str, experiment: str, fold: str, models: Sequence[str]) -> None:
+        """Run `pretrain` or `train` for one fold, for the models that the experiment has."""
+        assets = [asset for asset in FOLD_ASSETS[job] if FOLD_ASSETS[job][asset] in (*models, None)]
+        selection = [dg.AssetKey(asset) for asset in assets]
+        if any(FOLD_ASSETS[job][asset] for asset in assets):
+            self._run(job, fold_partition(experiment, fold), asset_selection=selection)
 
     def backtest(self, experiment: str) -> None:
         """Run the backtest and report of one experiment."""
@@ -58,6 +62,8 @@ class Launcher:
             )
         except dg.Failure as failure:
             raise UserError(failure.description or f"job {job} failed") from None
+        except dg.DagsterAssetCheckFailedError as failure:
+            raise UserError(str(failure), fix="the check's evidence is on its page") from None
 
 
 @contextmanager

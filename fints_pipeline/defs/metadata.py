@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from fints_pipeline.base.lake import BundleManifest, Footer
+from fints_pipeline.base.lake import BundleManifest, Footer, Lineage
 
 if TYPE_CHECKING:
     from fints_pipeline.schemas.contract import TableContract
@@ -36,6 +36,14 @@ def bundle_metadata(manifest: BundleManifest, folder: str) -> dict[str, Any]:
         "folder": dg.MetadataValue.path(folder),
         "inputs": dg.MetadataValue.json(dict(manifest.lineage.inputs)),
     }
+
+
+def data_version(digest: str, lineage: Lineage) -> dg.DataVersion:
+    """Return the version of what an experiment made: its content and the config it was made with.
+
+    Two experiments, or two configs of one, never pass for each other, even with equal content.
+    """
+    return dg.DataVersion(f"{digest}-{lineage.config_fingerprint}")
 
 
 def numbers(values: dict[str, float]) -> dict[str, Any]:

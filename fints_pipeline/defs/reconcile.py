@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fints_pipeline.base.config import load_config, read_yaml
-from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.base.lake import Lake, Lineage, series_key
 from fints_pipeline.base.lake.lineage import Staleness, staleness
 from fints_pipeline.base.locations import Locations
+
+if TYPE_CHECKING:
+    from fints_pipeline.data.config import DatasetConfig
 
 TABLES = {"bars": "bars", "features": "features", "labels": "labels", "tokens": "brooks_tokens"}
 """The asset that makes each series table."""
@@ -40,12 +44,15 @@ class Outdated:
 def outdated(locations: Locations) -> Iterator[Outdated]:
     """Yield what the staged slices ask for and the lake does not hold, months ascending."""
     lake = locations.lake
+    tables: dict[str, list[_Made]] = {}
     for key in lake.keys("raw_bars"):
         instrument, month = key["instrument"], key["month"]
+        if instrument not in tables:
+            tables[instrument] = _tables(locations, instrument)
         found = tuple(
             item
-            for table, freq in _tables(locations, instrument)
-            if (item := staleness(lake, series_key(table, freq, instrument, month)))
+            for made in tables[instrument]
+            if (item := _staleness(lake, made, instrument, month))
         )
         if found:
             yield Outdated(instrument, month, found)
@@ -57,14 +64,49 @@ def instruments(lake: Lake) -> list[str]:
     return sorted({name for freq in frequencies for name in lake.instruments("raw_bars", freq)})
 
 
-def _tables(locations: Locations, instrument: str) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class _Made:
+    table: str
+    freq: str
+    lineage: Lineage
+
+
+def _staleness(lake: Lake, made: _Made, instrument: str, month: str) -> Staleness:
+    key = series_key(made.table, made.freq, instrument, month)
+    return staleness(lake, key, expected=made.lineage)
+
+
+def _tables(locations: Locations, instrument: str) -> list[_Made]:
+    """Return the tables that an instrument's data set asks for, and what would make them now."""
+    from fints_pipeline.data import partition as bars
     from fints_pipeline.data.config import DatasetConfig
+    from fints_pipeline.features import partition as features
+    from fints_pipeline.features.config import FeaturesConfig
+    from fints_pipeline.labels import partition as labels
+    from fints_pipeline.labels.config import LabelsConfig
 
     path = locations.dataset_config(instrument)
+    sections = read_yaml(path)
     config = load_config(path, DatasetConfig, section="dataset")
-    sections = {"features": "features", "labels": "labels", "tokenize": "tokens"}
-    written = read_yaml(path)
-    modelled = [
-        (table, config.model_frequency) for name, table in sections.items() if name in written
-    ]
-    return [("bars", freq) for freq in config.frequencies] + modelled
+    model = config.model_frequency
+    found = [_Made("bars", freq, bars.made_with(config)) for freq in config.frequencies]
+    if "features" in sections:
+        made = features.made_with(load_config(path, FeaturesConfig, section="features"))
+        found.append(_Made("features", model, made))
+    if "labels" in sections:
+        made = labels.made_with(load_config(path, LabelsConfig, section="labels"))
+        found.append(_Made("labels", model, made))
+    if "tokenize" in sections:
+        found.append(_Made("tokens", model, _tokens_made_with(locations, config, instrument)))
+    return found
+
+
+def _tokens_made_with(locations: Locations, dataset: "DatasetConfig", instrument: str) -> Lineage:
+    from fints_pipeline.tokenizers import partition as tokens
+    from fints_pipeline.tokenizers.config import TokenizeConfig
+
+    name = read_yaml(locations.dataset_config(instrument))["tokenize"]
+    config = load_config(locations.tokenize_config(name), TokenizeConfig)
+    symbol = dataset.symbol(instrument)
+    tick = dataset.ticks.get(symbol, dataset.ticks.get("*"))
+    return tokens.made_with(config, tick, dataset.calendar_of(symbol).mode)

@@ -51,7 +51,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
 )
 def fold_sensor(context: dg.SensorEvaluationContext, project: Project):
     """Add partitions for experiments and their complete folds; runs are left to the user."""
-    found = complete_folds(project.locations)
+    found, _ = complete_folds(project.locations)
     return dg.SensorResult(
         dynamic_partitions_requests=[
             EXPERIMENTS.build_add_request(sorted(found)),

@@ -3,12 +3,14 @@
 import dagster as dg
 
 from fints_pipeline.base.config import load_config, read_yaml
+from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.lake import Footer, series_key
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.metadata import numbers, table_metadata
 from fints_pipeline.defs.partitions import SERIES, series_of
 from fints_pipeline.defs.resources import Project
 
+_NOTHING_WRITTEN = "the check's evidence says more; the bars were not written"
 _ONE_RUN_A_PARTITION = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
 
@@ -64,27 +66,34 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     instrument, month = series_of(context)
     path = project.locations.dataset_config(instrument)
     config = load_config(path, DatasetConfig, section="dataset")
-    made = partition.build(project.lake, config, instrument, month)
-    key = series_key("bars", config.base_frequency, instrument, month)
-    base = made.footers[config.base_frequency]
-    metadata = table_metadata(base, BARS, str(project.lake.path(key)))
-    metadata |= {f"rows_{freq}": footer.rows for freq, footer in made.footers.items()}
-    metadata |= numbers(_figures(made.quality))
-    metadata["quality"] = dg.MetadataValue.md(made.quality.to_markdown())
-    metadata |= _pictures(to_pandas(project.lake.read(key)))
-    version = "-".join(footer.digest[:16] for footer in made.footers.values())
-    yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
-    yield dg.AssetCheckResult(
-        check_name="rows_conserved",
-        passed=made.quality.conserves(),
-        metadata={"quality": dg.MetadataValue.md(made.quality.to_markdown())},
-    )
     clock = partition.clock(project.lake, config, instrument, month)
     yield dg.AssetCheckResult(
         check_name="clock_fits",
         passed=clock.passed,
         metadata={"evidence": dg.MetadataValue.md(clock.to_markdown())},
     )
+    if not clock.passed:
+        raise SchemaError(clock.reason, where=f"{instrument} {month}", fix=_NOTHING_WRITTEN)
+    computed = partition.compute(project.lake, config, instrument, month)
+    quality = dg.MetadataValue.md(computed.quality.to_markdown())
+    conserved = computed.quality.conserves()
+    yield dg.AssetCheckResult(
+        check_name="rows_conserved", passed=conserved, metadata={"quality": quality}
+    )
+    if not conserved:
+        raise SchemaError(
+            "rows were lost in cleaning", where=f"{instrument} {month}", fix=_NOTHING_WRITTEN
+        )
+    made = partition.write(project.lake, config, instrument, month, computed)
+    key = series_key("bars", config.base_frequency, instrument, month)
+    base = made.footers[config.base_frequency]
+    metadata = table_metadata(base, BARS, str(project.lake.path(key)))
+    metadata |= {f"rows_{freq}": footer.rows for freq, footer in made.footers.items()}
+    metadata |= numbers(_figures(made.quality))
+    metadata["quality"] = quality
+    metadata |= _pictures(to_pandas(project.lake.read(key)))
+    version = "-".join(footer.digest[:16] for footer in made.footers.values())
+    yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
 
 
 def _figures(quality) -> dict[str, float]:
@@ -135,7 +144,7 @@ def features(context: dg.AssetExecutionContext, project: Project):
 
 
 @dg.asset(
-    deps=[dg.AssetDep("bars", partition_mapping=_months(-1, 1))],
+    deps=[dg.AssetDep("bars", partition_mapping=_months(-1, 1)), "features"],
     partitions_def=SERIES,
     backfill_policy=_ONE_RUN_A_PARTITION,
     group_name="features",
@@ -148,6 +157,7 @@ def labels(context: dg.AssetExecutionContext, project: Project):
     """What the models shall predict, each label with the end of its interval for purging.
 
     The month's last rows stay null until the next month's bars are there, which makes them stale.
+    A meta-label reads its side from the month's features.
     """
     from fints_pipeline.labels import partition
     from fints_pipeline.labels.config import LabelsConfig

@@ -7,7 +7,7 @@ import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.metadata import bundle_metadata, numbers, table_metadata
+from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
 from fints_pipeline.defs.partitions import FOLDS, check_known, split_fold
 from fints_pipeline.defs.resources import Mlflow, Project
 
@@ -110,7 +110,8 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     footer = result.footer
     metadata = table_metadata(footer, PREDICTIONS, str(project.lake.path(key)))
     return dg.MaterializeResult(
-        metadata=metadata | numbers(result.metrics), data_version=dg.DataVersion(footer.digest)
+        metadata=metadata | numbers(result.metrics),
+        data_version=data_version(footer.digest, footer.lineage),
     )
 
 
@@ -158,4 +159,6 @@ def _bundle_result(
     metadata = bundle_metadata(manifest, str(project.lake.root / key.folder)) | (more or {})
     metadata |= numbers(result.metrics)
     metadata["seconds"] = dg.MetadataValue.float(result.seconds)
-    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(manifest.digest))
+    return dg.MaterializeResult(
+        metadata=metadata, data_version=data_version(manifest.digest, manifest.lineage)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
@@ -9,9 +11,15 @@ from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.features.config import FeaturesConfig
 from fints_pipeline.features.stage import run
+from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.features import features_contract
 
 CODE_VERSION = "1"
+
+
+def made_with(config: FeaturesConfig) -> Lineage:
+    """Return what a partition made now would say of its code and config."""
+    return Lineage(CODE_VERSION, fingerprint(config))
 
 
 def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month: str) -> Footer:
@@ -30,6 +38,7 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
         # The month's first session is one of the lookback's.
         before_sessions=max(0, config.lookback_sessions - 1),
     )
+    BARS.validate(read.rows)
     sources = [
         series_key("exogenous", frequency, source, "all")
         for source, frequency in config.sources.items()
@@ -38,6 +47,6 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
     frame = run(config, to_pandas(read.rows), frames).iloc[read.start : read.stop]
     contract = features_contract(config.columns)
     inputs = {**read.inputs, **digests(lake, sources)}
-    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
+    lineage = replace(made_with(config), inputs=inputs)
     key = series_key("features", freq, instrument, month)
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)

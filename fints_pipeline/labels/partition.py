@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
@@ -9,9 +11,15 @@ from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.labels.config import LabelsConfig
 from fints_pipeline.labels.stage import run
+from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.labels import labels_contract
 
 CODE_VERSION = "2"
+
+
+def made_with(config: LabelsConfig) -> Lineage:
+    """Return what a partition made now would say of its code and config."""
+    return Lineage(CODE_VERSION, fingerprint(config))
 
 
 def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: str) -> Footer:
@@ -26,6 +34,7 @@ def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: s
     read = read_surroundings(
         lake, "bars", freq, instrument, month, before=config.lookback, after=config.ahead
     )
+    BARS.validate(read.rows)
     bars = to_pandas(read.rows)
     inputs = dict(read.inputs)
     if config.features:
@@ -36,6 +45,6 @@ def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: s
         inputs |= digests(lake, [features_key])
     frame = run(config, bars).iloc[read.start : read.stop]
     contract = labels_contract([label.column for label in config.labels])
-    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
+    lineage = replace(made_with(config), inputs=inputs)
     key = series_key("labels", freq, instrument, month)
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)

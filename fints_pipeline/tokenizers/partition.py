@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import KeyNotFoundError
@@ -10,6 +11,7 @@ from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import any_before, digests
 from fints_pipeline.base.time import months_between, previous_month
+from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.tokens import tokens_contract
 from fints_pipeline.tokenizers.brooks import FIELDS
 from fints_pipeline.tokenizers.brooks.tokenizer import SessionMode
@@ -19,6 +21,12 @@ from fints_pipeline.tokenizers.run import tokenize_month
 CODE_VERSION = "1"
 STATE = "brooks_state"
 GRAMMAR = "grammar"
+
+
+def made_with(config: TokenizeConfig, tick: float | None, session_mode: SessionMode) -> Lineage:
+    """Return what a partition made now would say of its code and config."""
+    settings = {"config": config.model_dump(), "tick": tick, "session_mode": session_mode}
+    return Lineage(CODE_VERSION, fingerprint(settings))
 
 
 def build(
@@ -47,10 +55,11 @@ def build(
     state = _state(lake, before[0]) if before else None
     key = series_key("tokens", freq, instrument, month)
     inputs = (bars, *(before or [any_before(key)]))
-    frame, after = tokenize_month(config, to_pandas(lake.read(bars)), tick, session_mode, state)
+    rows = lake.read(bars)
+    BARS.validate(rows)
+    frame, after = tokenize_month(config, to_pandas(rows), tick, session_mode, state)
     contract = tokens_contract(FIELDS)
-    settings = {"config": config.model_dump(), "tick": tick, "session_mode": session_mode}
-    lineage = Lineage(CODE_VERSION, fingerprint(settings), digests(lake, inputs))
+    lineage = replace(made_with(config, tick, session_mode), inputs=digests(lake, inputs))
     extra = {STATE: base64.b64encode(after).decode(), GRAMMAR: config.grammar_hash}
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage, extra)
 

@@ -13,7 +13,7 @@ GRAPH = {
     "raw_slices": (("raw_archives",), "instrument|month", "data"),
     "bars": (("raw_slices",), "instrument|month", "data"),
     "features": (("bars",), "instrument|month", "features"),
-    "labels": (("bars",), "instrument|month", "features"),
+    "labels": (("bars", "features"), "instrument|month", "features"),
     "brooks_tokens": (("bars", "brooks_tokens"), "instrument|month", "tokens"),
     "walk_forward_folds": (("features",), None, "models"),
     "token_vocabulary": (("brooks_tokens",), "folds", "tokens"),

@@ -8,7 +8,10 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContextForTest
 
 from fints_pipeline import pipeline
+from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.data import partition
+from fints_pipeline.data.clock import ClockReport
 from fints_pipeline.data.synthetic import make_market
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import series_partition
@@ -95,3 +98,39 @@ def test_refreshing_reaches_the_descendants_and_equals_a_clean_build(
         assert keys == list(clean.lake.keys(table))
         for key in keys:
             assert market.lake.footer(key).digest == clean.lake.footer(key).digest, key
+
+
+def test_a_changed_config_makes_what_it_makes_stale(market: Locations, built: Launcher) -> None:
+    path = market.configs / "data" / "synthetic.yaml"
+    path.write_text(path.read_text().replace("name: atr, window: 14", "name: atr, window: 15"))
+    found = [(item.month, item.assets) for item in outdated(market)]
+    assert found == [("2024-07", ["features"]), ("2024-08", ["features"])]
+
+
+def test_an_earlier_month_that_arrives_late_is_followed_to_the_end(
+    market: Locations, built: Launcher, tmp_path: Path
+) -> None:
+    later = make_market(tmp_path / "more", first_month="2024-06", last_month="2024-06")
+    for archive in later.archives:
+        if archive.name.startswith("EDGE"):
+            shutil.copy2(archive, market.inbox / "synthetic")
+            shutil.copy2(f"{archive}.CHECKSUM", market.inbox / "synthetic")
+    pipeline.ingest_and_build(built, market, pipeline.Progress())
+    assert list(outdated(market)) == []
+    assert market.lake.months("tokens", "5m", EDGE) == ["2024-06", "2024-07", "2024-08"]
+
+
+def test_bars_whose_clock_does_not_fit_are_not_written(
+    instance: dg.DagsterInstance,
+    market: Locations,
+    definitions: dg.Definitions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    launcher = Launcher(instance, definitions)
+    launcher.ingest()
+    wrong = ClockReport(False, "UTC", "America/New_York", "the stamps are 240 minutes off")
+    monkeypatch.setattr(partition, "clock", lambda *_: wrong)
+    with pytest.raises(UserError, match="240 minutes off"):
+        launcher.series(EDGE, "2024-07", ["bars"])
+    assert market.lake.instruments("bars", "1m") == []
+    assert [item.assets for item in outdated(market)][0][0] == "bars"

@@ -165,6 +165,7 @@ def _current(root: Path, key: BundleKey) -> tuple[Path, BundleManifest]:
 
 
 def _prune(home: Path, keep: str) -> None:
-    for path in home.iterdir():
-        if path.is_dir() and path.name != keep:
-            shutil.rmtree(path, ignore_errors=True)
+    """Remove all versions but the current one and the one before, which may still be read."""
+    versions = [path for path in home.iterdir() if path.is_dir() and path.name != keep]
+    for path in sorted(versions, key=lambda path: path.stat().st_mtime)[:-1]:
+        shutil.rmtree(path, ignore_errors=True)

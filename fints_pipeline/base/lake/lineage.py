@@ -103,6 +103,6 @@ def _parse(name: str) -> TableKey | None:
 
 
 def _reason(name: str, was: str, now: str) -> str:
-    if was == ABSENT:
-        return f"{name} has arrived"
-    return f"{name} is gone" if now == ABSENT else f"{name} changed"
+    if now == ABSENT:
+        return f"{name} is gone"
+    return f"{name} {'has arrived' if was == ABSENT else 'changed'} ({now[:8]})"

@@ -39,7 +39,9 @@ def test_publishing_again_replaces_and_prunes(lake: Lake) -> None:
     second = lake.write_bundle(KEY, fill("b"), LINEAGE)
     assert first.digest != second.digest
     assert (lake.open_bundle(KEY) / "sub" / "weights.bin").read_text() == "b"
-    assert len(versions(lake)) == 1
+    assert len(versions(lake)) == 2
+    lake.write_bundle(KEY, fill("c"), LINEAGE)
+    assert len(versions(lake)) == 2
     assert lake.write_bundle(KEY, fill("b"), LINEAGE).digest == second.digest
     assert (lake.open_bundle(KEY) / "sub" / "weights.bin").read_text() == "b"
 
