@@ -232,11 +232,11 @@ class Lake:
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:
-    """Return how to encode columns: stamps, which ascend, by their differences."""
-    stamps = [field.name for field in schema if pa.types.is_timestamp(field.type)]
+    """Return how to encode columns: stamps and row numbers, which ascend, by their differences."""
+    ascending = [f.name for f in schema if pa.types.is_timestamp(f.type) or f.type == pa.int64()]
     return {
-        "use_dictionary": [name for name in schema.names if name not in stamps],
-        "column_encoding": dict.fromkeys(stamps, "DELTA_BINARY_PACKED"),
+        "use_dictionary": [name for name in schema.names if name not in ascending],
+        "column_encoding": dict.fromkeys(ascending, "DELTA_BINARY_PACKED"),
     }
 
 
