@@ -94,7 +94,7 @@ def run(
         fill_volume=0.0 if config.has_volume else np.nan,
     )
     flags = _flags(filled, suspect, schedule, config)
-    bars = _bars(filled.assign(**flags), segments, factor, instrument)
+    bars = _bars(filled, flags, segments, factor, instrument)
     frames = {
         frequency: bars
         if frequency == config.base_frequency
@@ -136,10 +136,16 @@ def _flags(
 
 
 def _bars(
-    filled: pd.DataFrame, segments: Segments, factor: Floats, instrument: str
+    filled: pd.DataFrame,
+    flags: dict[str, Mask],
+    segments: Segments,
+    factor: Floats,
+    instrument: str,
 ) -> pd.DataFrame:
     segment = values(filled, "segment")
-    added = {
+    columns = {
+        **{name: values(filled, name) for name in filled.columns},
+        **flags,
         "instrument": np.full(len(filled), instrument, dtype=object),
         "open_time": aware_utc(values(filled, "open_time")),
         "close_time": aware_utc(values(filled, "close_time")),
@@ -148,7 +154,7 @@ def _bars(
         "session_close": aware_utc(segments.session_close[segment]),
         "split_factor": factor[segment],
     }
-    return filled.assign(**added)[COLUMNS]
+    return pd.DataFrame({name: columns[name] for name in COLUMNS}, copy=False)
 
 
 def _counts(rows: pd.DataFrame, suspect: Suspects) -> tuple[RuleCount, ...]:

@@ -61,7 +61,8 @@ def resample(
     merged["open_time"] = aware_utc(interval_start[first])
     merged["close_time"] = aware_utc(interval_end[first])
     merged["is_partial"] = nominal_end[first] > interval_end[first]
-    return merged[interval_end[first] <= until].reset_index(drop=True)
+    over = interval_end[first] <= until
+    return merged if over.all() else merged[over].reset_index(drop=True)
 
 
 def _intervals(
