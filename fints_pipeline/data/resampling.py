@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -54,13 +56,14 @@ def resample(
         )
     interval_start, interval_end, nominal_end = _intervals(opened, segment, segments, frequency)
     first = np.flatnonzero(np.diff(interval_start, prepend=np.datetime64("NaT")) != 0)
-    merged = _merge(bars, first)
+    columns = _merge(bars, first)
     last = np.append(first[1:], len(bars)) - 1
     reached = naive_utc(bars["close_time"])[last[: len(first)]]
-    merged["partial_so_far"] |= reached < interval_end[first]
-    merged["open_time"] = aware_utc(interval_start[first])
-    merged["close_time"] = aware_utc(interval_end[first])
-    merged["is_partial"] = nominal_end[first] > interval_end[first]
+    columns["partial_so_far"] = columns["partial_so_far"] | (reached < interval_end[first])
+    columns["open_time"] = aware_utc(interval_start[first])
+    columns["close_time"] = aware_utc(interval_end[first])
+    columns["is_partial"] = nominal_end[first] > interval_end[first]
+    merged = pd.DataFrame({name: columns[name] for name in bars.columns}, copy=False)
     over = interval_end[first] <= until
     return merged if over.all() else merged[over].reset_index(drop=True)
 
@@ -80,23 +83,26 @@ def _intervals(
     return interval_start, np.minimum(nominal_end, segments.end[segment]), nominal_end
 
 
-def _merge(bars: pd.DataFrame, first: Index) -> pd.DataFrame:
-    last = np.append(first[1:], len(bars)) - 1
-    merged = bars.iloc[first].reset_index(drop=True)
+def _merge(bars: pd.DataFrame, first: Index) -> dict[str, Any]:
+    """Return the columns of merged bars; what is not merged is as in the first of each run."""
+    columns: dict[str, Any] = {name: bars[name].array[first] for name in bars.columns}
     if len(first) == 0:
-        return merged
-    merged["high"] = np.maximum.reduceat(bars["high"].to_numpy(), first)
-    merged["low"] = np.minimum.reduceat(bars["low"].to_numpy(), first)
-    merged["close"] = bars["close"].to_numpy()[last]
-    merged["volume"] = sum_volume(bars["volume"].to_numpy(), first)
+        return columns
+    last = np.append(first[1:], len(bars)) - 1
     filled, halted = bars["is_filled"].to_numpy(), bars["is_halted"].to_numpy()
-    merged["is_filled"] = np.logical_and.reduceat(filled, first)
     untraded = np.logical_and.reduceat(filled | halted, first)
-    merged["is_halted"] = untraded & np.logical_or.reduceat(halted, first)
-    merged["is_suspect"] = np.logical_or.reduceat(bars["is_suspect"].to_numpy(), first)
-    merged["is_extended"] = np.logical_and.reduceat(bars["is_extended"].to_numpy(), first)
-    merged["partial_so_far"] = bars["partial_so_far"].to_numpy()[last]
-    return merged
+    return {
+        **columns,
+        "high": np.maximum.reduceat(bars["high"].to_numpy(), first),
+        "low": np.minimum.reduceat(bars["low"].to_numpy(), first),
+        "close": bars["close"].to_numpy()[last],
+        "volume": sum_volume(bars["volume"].to_numpy(), first),
+        "is_filled": np.logical_and.reduceat(filled, first),
+        "is_halted": untraded & np.logical_or.reduceat(halted, first),
+        "is_suspect": np.logical_or.reduceat(bars["is_suspect"].to_numpy(), first),
+        "is_extended": np.logical_and.reduceat(bars["is_extended"].to_numpy(), first),
+        "partial_so_far": bars["partial_so_far"].to_numpy()[last],
+    }
 
 
 def sum_volume(volume: Floats, first: Index) -> Floats:
