@@ -39,8 +39,8 @@ def adjusted(
     """Return the bars that had closed by ``as_of``, adjusted for what had happened by then.
 
     A split counts from its ex-date's session on, a dividend from that session's close on. Where an
-    action was delivered more than once, the version that was there at ``as_of`` counts; see
-    `corporate_actions.actions_as_of`.
+    action was delivered more than once, the version that was there at ``as_of`` counts, by default
+    the first; see `corporate_actions.actions_as_of`.
 
     Args:
         bars: BarsSchema of one instrument, ascending, raw prices; left unchanged.

@@ -83,7 +83,7 @@ def run(
     cleaned = clean(raw, schedule, config.has_volume, config.versions, moment)
     until = known_until(cleaned.placed, segments, schedule.step)
     until = until if moment is None else min(until, moment)
-    factor = split_factor(actions, instrument, segments.session, as_of)
+    factor = split_factor(actions, instrument, segments.session, as_of, config.versions)
     suspect = suspects(cleaned.rows, schedule, factor, config.rules)
     filled = fill(
         cleaned.rows,
@@ -101,7 +101,7 @@ def run(
         else resample(bars, frequency, segments, until)
         for frequency in config.frequencies
     }
-    recorded = splits_by_date(actions, instrument, as_of)
+    recorded = splits_by_date(actions, instrument, as_of, config.versions)
     quality = quality_report(
         instrument,
         len(raw),

@@ -10,15 +10,20 @@ import pandas as pd
 
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.data.calendars import Stamps
+from fints_pipeline.data.versions import Versions
 
 
 def actions_as_of(
-    actions: pd.DataFrame, instrument: str, as_of: datetime | None = None
+    actions: pd.DataFrame,
+    instrument: str,
+    as_of: datetime | None = None,
+    versions: Versions = "first_known",
 ) -> pd.DataFrame:
     """Return one version of each of an instrument's actions.
 
-    Of several deliveries for one ex-date the latest counts or, given ``as_of``, the latest that was
-    there by then. An action is public from its ex-date on, so where the first delivery came after
+    Within one delivery for an ex-date the later row counts. Of several deliveries the first one,
+    the latest one or, given ``as_of``, the latest that was there by then, as `versions.winners` has
+    it for bars. An action is public from its ex-date on, so where the first delivery came after
     ``as_of``, that one counts: a file bought years later is history all the same, and only its
     later corrections are not.
 
@@ -27,6 +32,7 @@ def actions_as_of(
             order; left unchanged.
         instrument: Whose actions to take.
         as_of: Aware. Ex-dates are left to the caller.
+        versions: Which delivery; ``as_of`` overrules it.
 
     Returns:
         The same columns, ascending ``ex_date``, one row an ex-date and kind.
@@ -37,22 +43,28 @@ def actions_as_of(
         ["ex_date", "kind", "known_at"], kind="stable"
     )
     key = ["ex_date", "kind"]
-    if as_of is None:
-        return rows.drop_duplicates(key, keep="last").reset_index(drop=True)
-    first_delivery = rows.groupby(key)["known_at"].transform("min")
-    there = (rows["known_at"] <= as_of) | (rows["known_at"] == first_delivery)
+    there = rows["known_at"] == rows.groupby(key)["known_at"].transform("min")
+    if as_of is not None:
+        there |= rows["known_at"] <= as_of
+    elif versions == "latest":
+        there |= True
     return rows[there].drop_duplicates(key, keep="last").reset_index(drop=True)
 
 
 def splits_by_date(
-    actions: pd.DataFrame, instrument: str, as_of: datetime | None = None
+    actions: pd.DataFrame,
+    instrument: str,
+    as_of: datetime | None = None,
+    versions: Versions = "first_known",
 ) -> dict[date, float]:
     """Return the ratio of each split by ex-date, ascending: new shares for each old one.
+
+    Which version of a restated split counts, `actions_as_of` says.
 
     Raises:
         SchemaError: a ratio is not a positive number.
     """
-    rows = actions_as_of(actions, instrument, as_of)
+    rows = actions_as_of(actions, instrument, as_of, versions)
     splits = rows[rows["kind"] == "split"]
     ratios = splits["value"].to_numpy(dtype=np.float64)
     for ex_date, ratio in zip(splits["ex_date"], ratios, strict=True):
@@ -67,7 +79,11 @@ def splits_by_date(
 
 
 def split_factor(
-    actions: pd.DataFrame, instrument: str, sessions: Stamps, as_of: datetime | None = None
+    actions: pd.DataFrame,
+    instrument: str,
+    sessions: Stamps,
+    as_of: datetime | None = None,
+    versions: Versions = "first_known",
 ) -> npt.NDArray[np.float64]:
     """Return the product of the split ratios with an ex-date up to each session.
 
@@ -81,6 +97,7 @@ def split_factor(
         instrument: Whose splits to take.
         sessions: (T,) trading days.
         as_of: Which version of a restated split counts; see `actions_as_of`.
+        versions: The same where ``as_of`` is not given.
 
     Returns:
         (T,) float64, dimensionless, positive.
@@ -88,7 +105,7 @@ def split_factor(
     Raises:
         SchemaError: a ratio is not a positive number.
     """
-    splits = splits_by_date(actions, instrument, as_of)
+    splits = splits_by_date(actions, instrument, as_of, versions)
     ex_dates = np.array(list(splits), dtype="datetime64[D]")
     factors = np.cumprod([1.0, *splits.values()])
     count = np.searchsorted(ex_dates, sessions.astype("datetime64[D]"), side="right")

@@ -87,7 +87,8 @@ def test_a_correction_delivered_later_leaves_the_earlier_view_alone():
     bars = daily(100, 102, 51, 52)
     first = ("2024-03-06", "split", 2.0, "2024-03-01")
     mended = ("2024-03-06", "split", 4.0, "2024-04-01")
-    assert view(bars, "split", first, mended)["close"][0] == 25
+    assert view(bars, "split", first, mended)["close"][0] == 50
+    assert view(bars, "split", first, mended, as_of="2024-04-02")["close"][0] == 25
     assert view(bars, "split", first, mended, as_of="2024-03-31")["close"][0] == 50
     # Delivered after the moment asked for, and history all the same: the first version counts.
     late = ("2024-03-06", "split", 2.0, "2026-01-01")

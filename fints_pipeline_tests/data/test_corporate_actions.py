@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.data.corporate_actions import split_factor
+from fints_pipeline.data.versions import Versions
 from fints_pipeline_tests.data.raw import actions, no_actions
 
 K = "2020-01-01"
@@ -32,15 +35,37 @@ def test_dividends_and_other_instruments_do_not_count():
     np.testing.assert_array_equal(split_factor(no_actions(), "x.A", days("2024-06-11")), [1.0])
 
 
-def test_a_split_delivered_twice_counts_once_and_a_correction_wins():
-    table = actions(
-        [
-            ("x.A", "2024-06-10", "split", 2.0, "2024-06-12"),
-            ("x.A", "2024-06-10", "split", 20.0, "2024-06-11"),
-            ("x.A", "2024-06-10", "split", 2.0, "2024-06-12"),
-        ]
-    )
-    np.testing.assert_array_equal(split_factor(table, "x.A", days("2024-06-10")), [2.0])
+RESTATED = actions(
+    [
+        ("x.A", "2024-06-10", "split", 2.0, "2024-06-12"),
+        ("x.A", "2024-06-10", "split", 30.0, "2024-06-11"),
+        ("x.A", "2024-06-10", "split", 20.0, "2024-06-11"),
+        ("x.A", "2024-06-10", "split", 2.0, "2024-06-12"),
+        ("x.A", "2024-06-10", "split", 4.0, "2024-06-14"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("versions", "as_of", "factor"),
+    [
+        ("first_known", None, 20.0),
+        ("latest", None, 4.0),
+        ("latest", "2024-06-13", 2.0),
+        ("first_known", "2024-06-13", 2.0),
+        ("latest", "2024-01-01", 20.0),
+    ],
+)
+def test_a_restated_split_counts_once_in_the_version_asked_for(
+    versions: Versions, as_of: str | None, factor: float
+):
+    moment = None if as_of is None else datetime.fromisoformat(as_of).replace(tzinfo=UTC)
+    found = split_factor(RESTATED, "x.A", days("2024-06-10"), moment, versions)
+    np.testing.assert_array_equal(found, [factor])
+
+
+def test_the_first_known_version_is_the_default():
+    np.testing.assert_array_equal(split_factor(RESTATED, "x.A", days("2024-06-10")), [20.0])
 
 
 @pytest.mark.parametrize("ratio", [0.0, -2.0, np.nan, np.inf])
