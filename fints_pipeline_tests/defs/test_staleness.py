@@ -133,4 +133,4 @@ def test_bars_whose_clock_does_not_fit_are_not_written(
     with pytest.raises(UserError, match="240 minutes off"):
         launcher.series(EDGE, "2024-07", ["bars"])
     assert market.lake.instruments("bars", "1m") == []
-    assert [item.assets for item in outdated(market)][0][0] == "bars"
+    assert next(item.assets for item in outdated(market))[0] == "bars"
