@@ -21,6 +21,8 @@ class Grid:
     Attributes:
         market: what the kernel trades on; prices are raw mids.
         session: (T,) datetime64[D], exchange trading day.
+        own_close_time: (T, S) UTC, when each instrument's bar is known; NaT where it has none. In a
+            row it may be earlier than the market's close time, which is the latest of them.
         present: (T, S) whether the instrument has a bar, filled ones included.
         adjusted_close: (T, S) close times split factor.
         bar_of_session: (T, S) bars since the scheduled open of the session; 0 is the first.
@@ -29,6 +31,7 @@ class Grid:
 
     market: Market
     session: Times
+    own_close_time: Times
     present: Bools
     adjusted_close: Floats
     bar_of_session: NDArray[np.int64]
@@ -46,16 +49,19 @@ class Grid:
     def matrix(self, rows: pd.DataFrame, column: str) -> Floats:
         """(T, S) values of a frame that has `instrument` and `close_time`; NaN elsewhere.
 
-        Rows whose instrument or close time is not on the grid are left out.
+        A row belongs to the bar of its instrument that closes then. Rows whose instrument has no
+        such bar on the grid are left out.
         """
         values = np.full(self.present.shape, np.nan)
         for s, symbol in enumerate(self.market.symbols):
             own = rows[rows["instrument"] == symbol]
             times = stamps(own["close_time"])
-            at = np.searchsorted(self.market.close_time, times)
-            found = at < len(self.market.close_time)
-            found[found] = self.market.close_time[at[found]] == times[found]
-            values[at[found], s] = own[column].to_numpy(float)[found]
+            bars = np.flatnonzero(~np.isnat(self.own_close_time[:, s]))
+            closes = self.own_close_time[bars, s]
+            at = np.searchsorted(closes, times)
+            found = at < len(closes)
+            found[found] = closes[at[found]] == times[found]
+            values[bars[at[found]], s] = own[column].to_numpy(float)[found]
         return values
 
 
@@ -123,6 +129,7 @@ def build_grid(
     return Grid(
         market=market,
         session=session,
+        own_close_time=columns.close_time,
         present=np.isfinite(columns.close),
         adjusted_close=columns.close * columns.split_factor,
         bar_of_session=columns.bar_of_session,
@@ -134,6 +141,7 @@ class _Columns:
     """Arrays (T, S) that are filled one instrument at a time."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
+        self.close_time = np.full(shape, np.datetime64("NaT", "us"))
         self.open = np.full(shape, np.nan)
         self.close = np.full(shape, np.nan)
         self.split_factor = np.full(shape, np.nan)
@@ -145,6 +153,7 @@ class _Columns:
         self, rows: NDArray[np.int64], s: int, frame: pd.DataFrame,
         bar: np.timedelta64, costs: CostModel,
     ) -> None:  # fmt: skip
+        self.close_time[rows, s] = stamps(frame["close_time"])
         self.open[rows, s] = costs.mid(frame["open"].to_numpy(float))
         self.close[rows, s] = costs.mid(frame["close"].to_numpy(float))
         self.split_factor[rows, s] = frame["split_factor"].to_numpy(float)

@@ -55,6 +55,26 @@ def test_grid_aligns_symbols_and_knows_the_session():
     assert grid.between(grid.session[-1], grid.session[-1]).market.rows == 4
 
 
+def test_a_bar_that_closes_before_others_of_its_row_keeps_its_signal():
+    """The second market closes two minutes early: its last bar is short, and opens with others."""
+    short = bars(np.full(8, 20.0), "made.TOO", drop=(1,))
+    short.loc[[3, 7], "close_time"] -= pd.Timedelta(minutes=2)
+    short["session_close"] -= pd.Timedelta(minutes=2)
+    frames = (bars(np.full(8, 10.0)), short)
+    rows = pd.concat([f[["instrument", "close_time"]] for f in frames], ignore_index=True)
+    rows["signal"] = np.arange(1.0, len(rows) + 1)
+    grid = grid_of(*frames)
+    found = grid.matrix(rows, "signal")
+    assert found[:, 1].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+    np.testing.assert_array_equal(found[:, 0], [9, np.nan, 10, 11, 12, 13, 14, 15])
+    # The row is decided when all of it is known; elsewhere there is no such bar.
+    assert grid.market.close_time[3] == frames[0]["close_time"][3].to_datetime64()
+    rows["close_time"] += pd.Timedelta(minutes=1)
+    assert np.isnan(grid.matrix(rows, "signal")).all()
+    last = grid.between(grid.session[-1], grid.session[-1])
+    assert last.own_close_time.shape == (4, 2)
+
+
 def test_a_missing_first_bar_does_not_shift_the_decisions():
     grid = grid_of(bars(np.full(8, 10.0), drop=(4,)))
     signal = np.ones((7, 1))
