@@ -1,0 +1,111 @@
+"""The record of an experiment's folds in the lake: a fold that was once made never moves.
+
+Folds are counted in sessions from the first one, so a month that arrives late, before or within
+what was there, would shift them all, and a fold's key would come to mean other spans. What was
+made once is therefore kept in ``folds/<experiment>.json``, by the fingerprint of what the folds
+were cut from, and later sessions add folds after the last one.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.errors import FormatError, LakeError
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.lake.atomic import locked, write_text
+from fints_pipeline.training.config import ExperimentConfig
+from fints_pipeline.walkforward.folds import Fold, FoldScheme, Span, make_folds
+
+Record = dict[str, tuple[Fold, ...]]
+"""Folds in time order, by the fingerprint of scheme and instruments."""
+
+
+def recorded_folds(
+    lake: Lake, experiment: ExperimentConfig, sessions: Sequence[date]
+) -> tuple[Fold, ...]:
+    """Return the folds on record that the sessions cover, after recording the new ones.
+
+    Only new folds are written, so that a lake that holds them all is just read.
+
+    Args:
+        lake: holds the record.
+        experiment: its scheme and instruments; another scheme has a record of its own.
+        sessions: session dates that are present, strictly ascending.
+
+    Raises:
+        ConfigError: there are too few sessions for one fold.
+        LakeError: the record is damaged or cannot be written.
+    """
+    scheme, name = experiment.folds, scheme_fingerprint(experiment)
+    path = lake.root / "folds" / f"{experiment.experiment}.json"
+    known = _read(path).get(name, ())
+    if _new(known, sessions, scheme):
+        with locked(lake.root / ".locks" / f"folds-{experiment.experiment}.lock"):
+            record = _read(path)
+            known = record.get(name, ())
+            known = (*known, *_new(known, sessions, scheme))
+            write_text(path, _to_json({**record, name: known}))
+    covered = [fold for fold in known if _covers(sessions, fold)][: scheme.max_folds]
+    if not covered:
+        make_folds(sessions, scheme)  # says how many sessions are missing, where some are
+    return tuple(covered)
+
+
+def scheme_fingerprint(experiment: ExperimentConfig) -> str:
+    """Name what folds are cut from; `max_folds` moves none of them and does not enter."""
+    scheme = experiment.folds.model_dump(mode="json", exclude={"max_folds"})
+    return fingerprint([scheme, list(experiment.data.instruments), experiment.data.frequency])
+
+
+def _new(known: Sequence[Fold], sessions: Sequence[date], scheme: FoldScheme) -> tuple[Fold, ...]:
+    """Return the complete folds after the last known one."""
+    if not known:
+        return make_folds(sessions, scheme)
+    left = None if scheme.max_folds is None else scheme.max_folds - len(known)
+    test_start = bisect_right(sessions, known[-1].test.last)
+    first = test_start - (scheme.sessions_needed - scheme.test)
+    complete = len(sessions) - test_start >= scheme.test
+    if not complete or first < 0 or (left is not None and left <= 0):
+        return ()
+    step = scheme.model_copy(update={"start": None, "max_folds": left})
+    found = make_folds(sessions[first:], step)
+    if scheme.kind == "rolling":
+        return found
+    start = known[0].train.first
+    return tuple(replace(fold, train=Span(start, fold.train.last)) for fold in found)
+
+
+def _covers(sessions: Sequence[date], fold: Fold) -> bool:
+    """Return whether data is there from the fold's first to its last session."""
+    return bool(sessions) and sessions[0] <= fold.train.first and fold.test.last <= sessions[-1]
+
+
+def _read(path: Path) -> Record:
+    if not path.exists():
+        return {}
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: tuple(Fold.from_json(json.dumps(fold)) for fold in folds.values())
+            for name, folds in raw.items()
+        }
+    except (OSError, ValueError, AttributeError, FormatError) as error:
+        raise LakeError(
+            f"the record of folds cannot be read: {error}",
+            where=str(path),
+            fix="restore the file; without it the folds are made anew from the sessions present",
+        ) from None
+
+
+def _to_json(record: Record) -> str:
+    content = {
+        name: {fold.key: json.loads(fold.to_json()) for fold in folds}
+        for name, folds in record.items()
+    }
+    return json.dumps(content, indent=1) + "\n"
