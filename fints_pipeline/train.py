@@ -29,7 +29,7 @@ from fints_pipeline.training.dataset import (
     sessions_present,
     until_validation,
 )
-from fints_pipeline.training.fold_record import recorded_folds
+from fints_pipeline.training.fold_record import has_every_month, recorded_folds
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import NullTracker, Tracker
 from fints_pipeline.walkforward.folds import Fold
@@ -45,7 +45,8 @@ CODE_VERSION = "1"
 def experiment_folds(lake: Lake, experiment: ExperimentConfig) -> list[Fold]:
     """Return the folds that the features in the lake suffice for, in time order.
 
-    New ones are recorded in the lake, and recorded ones never move; see `training.fold_record`.
+    Those whose months are all there are recorded in the lake and never move again; see
+    `training.fold_record`.
 
     Raises:
         KeyNotFoundError: an instrument of the experiment has no features.
@@ -60,7 +61,9 @@ def experiment_folds(lake: Lake, experiment: ExperimentConfig) -> list[Fold]:
                 fix="run the ingest and data jobs for it first; there are features of "
                 + (", ".join(known) or "nothing yet"),
             )
-    return list(recorded_folds(lake, experiment, sessions_present(lake, experiment.data)))
+    sessions = sessions_present(lake, experiment.data)
+    settled = has_every_month(lake, experiment.data)
+    return list(recorded_folds(lake, experiment, sessions, settled))
 
 
 def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trained:

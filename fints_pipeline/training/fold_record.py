@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import FormatError, LakeError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import locked, write_text
-from fints_pipeline.training.config import ExperimentConfig
+from fints_pipeline.base.time import month_of, months_between
+from fints_pipeline.training.config import DataConfig, ExperimentConfig
 from fints_pipeline.walkforward.folds import Fold, FoldScheme, Span, make_folds
 
 Record = dict[str, tuple[Fold, ...]]
@@ -27,16 +29,21 @@ Record = dict[str, tuple[Fold, ...]]
 
 
 def recorded_folds(
-    lake: Lake, experiment: ExperimentConfig, sessions: Sequence[date]
+    lake: Lake,
+    experiment: ExperimentConfig,
+    sessions: Sequence[date],
+    is_settled: Callable[[Fold], bool],
 ) -> tuple[Fold, ...]:
-    """Return the folds on record that the sessions cover, after recording the new ones.
+    """Return the folds that the sessions cover: those on record, then new ones.
 
-    Only new folds are written, so that a lake that holds them all is just read.
+    New folds are recorded up to the first that is not settled: while months are still being made,
+    in whatever order, its sessions are not all known. A lake with nothing to record is just read.
 
     Args:
         lake: holds the record.
         experiment: its scheme and instruments; another scheme has a record of its own.
         sessions: session dates that are present, strictly ascending.
+        is_settled: whether a fold's data is complete; see `has_every_month`.
 
     Raises:
         ConfigError: there are too few sessions for one fold.
@@ -45,16 +52,35 @@ def recorded_folds(
     scheme, name = experiment.folds, scheme_fingerprint(experiment)
     path = lake.root / "folds" / f"{experiment.experiment}.json"
     known = _read(path).get(name, ())
-    if _new(known, sessions, scheme):
+    new = _new(known, sessions, scheme)
+    if new and is_settled(new[0]):
         with locked(lake.root / ".locks" / f"folds-{experiment.experiment}.lock"):
             record = _read(path)
             known = record.get(name, ())
-            known = (*known, *_new(known, sessions, scheme))
-            write_text(path, _to_json({**record, name: known}))
+            new = _new(known, sessions, scheme)
+            kept = (*known, *takewhile(is_settled, new))
+            write_text(path, _to_json({**record, name: kept}))
+    known = (*known, *new)
     covered = [fold for fold in known if _covers(sessions, fold)][: scheme.max_folds]
     if not covered:
         make_folds(sessions, scheme)  # says how many sessions are missing, where some are
     return tuple(covered)
+
+
+def has_every_month(lake: Lake, data: DataConfig) -> Callable[[Fold], bool]:
+    """Return whether, for a fold, each instrument has features of every month that it spans.
+
+    An instrument that begins within the fold is asked for its months from the first one on.
+    """
+    months = [lake.months("features", data.frequency, one) for one in data.instruments]
+
+    def is_settled(fold: Fold) -> bool:
+        first, last = month_of(fold.train.first), month_of(fold.test.last)
+        return all(
+            own and set(months_between(max(first, min(own)), last)) <= set(own) for own in months
+        )
+
+    return is_settled
 
 
 def scheme_fingerprint(experiment: ExperimentConfig) -> str:

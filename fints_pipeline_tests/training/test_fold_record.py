@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from fints_pipeline import train
 from fints_pipeline.base.errors import ConfigError, LakeError
-from fints_pipeline.base.lake import Lake
-from fints_pipeline.training.fold_record import _new, recorded_folds
-from fints_pipeline.walkforward.folds import FoldScheme, make_folds
+from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.training.fold_record import _new, has_every_month, recorded_folds
+from fints_pipeline.walkforward.folds import Fold, FoldScheme, make_folds
 from fints_pipeline_tests.training import toy
 
 DAYS = [date(2024, 1, 1) + timedelta(days=n) for n in range(60)]
@@ -22,8 +22,12 @@ def lake(tmp_path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
+def always(_: Fold) -> bool:
+    return True
+
+
 def made(lake: Lake, days: list[date], **changes: object):
-    return recorded_folds(lake, toy.experiment(folds={**SCHEME, **changes}), days)
+    return recorded_folds(lake, toy.experiment(folds={**SCHEME, **changes}), days, always)
 
 
 @pytest.mark.parametrize("kind", ["rolling", "expanding"])
@@ -64,7 +68,9 @@ def test_another_scheme_or_universe_has_folds_of_its_own(lake: Lake) -> None:
     assert other == make_folds(DAYS[:40], FoldScheme(**{**SCHEME, "test": 5}))
     data = {**toy.experiment().data.model_dump(), "instruments": ("toy.A",)}
     fewer = toy.experiment(folds=SCHEME, data=data)
-    assert recorded_folds(lake, fewer, DAYS[:40]) == make_folds(DAYS[:40], FoldScheme(**SCHEME))
+    assert recorded_folds(lake, fewer, DAYS[:40], always) == make_folds(
+        DAYS[:40], FoldScheme(**SCHEME)
+    )
     assert made(lake, DAYS[:40]) == before
 
 
@@ -83,6 +89,27 @@ def test_folds_whose_data_is_gone_are_left_out_and_come_back(lake: Lake) -> None
     with pytest.raises(ConfigError, match="one fold needs"):
         made(lake, DAYS[:5])
     assert made(lake, DAYS) == whole
+
+
+def test_folds_are_recorded_up_to_the_first_that_is_not_settled(lake: Lake) -> None:
+    experiment = toy.experiment(folds=SCHEME)
+    sessions = [day for day in DAYS if day != DAYS[30]]
+    early = recorded_folds(lake, experiment, sessions, lambda fold: fold.test.last < DAYS[30])
+    assert early == make_folds(sessions, FoldScheme(**SCHEME))
+    assert made(lake, DAYS) == make_folds(DAYS, FoldScheme(**SCHEME))
+    untouched = Lake(lake.root / "other")
+    recorded_folds(untouched, experiment, sessions, lambda _: False)
+    assert not (untouched.root / "folds").exists()
+
+
+def test_a_month_that_an_instrument_lacks_leaves_its_folds_open(lake: Lake) -> None:
+    toy.fill(lake)
+    data = toy.experiment().data
+    (fold,) = make_folds(DAYS[9:48], FoldScheme(train=20, validation=5, test=5, max_folds=1))
+    assert has_every_month(lake, data)(fold)
+    path = lake.path(series_key("features", "5m", "toy.B", "2024-02"))
+    path.rename(path.with_name(".hidden"))
+    assert not has_every_month(lake, data)(fold)
 
 
 def test_nothing_is_written_where_nothing_is_new(lake: Lake) -> None:
