@@ -194,10 +194,9 @@ def fold_masks(
 ) -> FoldMasks:
     """Row masks of a fold, purged: no label of a span reaches into a later one.
 
-    Training rows are purged against the first bar of validation. Validation rows are purged
-    against the close of validation's own last bar: whoever trains has not loaded the test span and
-    does not know when it opens, and whoever has must find the same rows. So are training rows
-    where there are no validation rows. Test rows are all kept: they are scored, not learned from.
+    Training rows are purged against the first bar of validation; validation rows against the close
+    of validation's last bar, since whoever trains has not loaded the test span, and whoever has
+    must find the same rows. Test rows are all kept: they are scored, not learned from.
 
     Args:
         fold: the spans.
@@ -210,11 +209,11 @@ def fold_masks(
         Masks of shape (T,).
     """
     rows = {name: span.mask(session) for name, span in fold.spans.items()}
-    validation = rows["validation"]
-    starts = {"train": open_time[validation].min()} if validation.any() else {}
+    later = rows["validation"]
     for name in ("train", "validation"):
         if rows[name].any():
-            before = starts.get(name, close_time[rows[name]].max())
+            own_end = close_time[rows[name]].max()
+            before = open_time[later].min() if name == "train" and later.any() else own_end
             rows[name] = rows[name] & purged(label_end, before)
     return FoldMasks(**rows)
 
