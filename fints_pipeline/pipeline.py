@@ -59,9 +59,9 @@ def ingest_and_build(launcher: Launcher, locations: Locations, progress: Progres
     while len(built) > before:
         before = len(built)
         for item in outdated(locations):  # asked anew after each run, so that chains follow on
-            if item.cause not in built:
+            if item.fingerprint not in built:
                 build(item, item.assets)
-                built.add(item.cause)
+                built.add(item.fingerprint)
     if left := next(outdated(locations), None):
         raise UserError(
             f"{left.instrument} {left.month} is still stale after its run: {left.cause}"

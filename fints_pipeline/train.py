@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fints_pipeline.base import cli
+from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
@@ -70,13 +71,14 @@ def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trai
     """Fit the vocabulary on the tokens of the fold's training span, and publish it.
 
     The bundle holds vocabulary.json and, under tokenizer/, what Hugging Face's `AutoTokenizer`
-    loads.
+    loads. Its fields, smallest count and grammar are those of the config that made the tokens.
 
     Raises:
         KeyNotFoundError: tokens of the span are missing.
-        ConfigError: the tokens are of another grammar than the vocabulary.
+        ConfigError: the months' tokens were made with different configs.
     """
     from fints_pipeline.tokenizers.brooks import FIELDS
+    from fints_pipeline.tokenizers.config import made_by
     from fints_pipeline.tokenizers.export import save_hf
     from fints_pipeline.tokenizers.vocabulary import Vocabulary
 
@@ -86,7 +88,15 @@ def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trai
     good = [one.good_bars() for one in data.series]
     close_time = np.concatenate([one.close_time for one in good])
     tokens = np.concatenate([one.tokens for one in good])
-    vocabulary = Vocabulary.fit(tokens, close_time, close_time.max())
+    settings = made_by(data.footers.values())
+    vocabulary = Vocabulary.fit(
+        tokens,
+        close_time,
+        close_time.max(),
+        fields=settings.vocabulary.fields,
+        min_freq=settings.vocabulary.min_freq,
+        parameters=settings.parameters,
+    )
     for partition, footer in data.footers.items():
         vocabulary.require(footer.extra.get("grammar", vocabulary.grammar), partition)
 
@@ -94,11 +104,11 @@ def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trai
         vocabulary.save(folder)
         save_hf(vocabulary, folder / "tokenizer")
 
-    fingerprint = experiment.model_fingerprint("vocabulary", fold)
+    made_with = fingerprint([experiment.model_fingerprint("vocabulary", fold), settings])
     manifest = lake.write_bundle(
         _vocabulary_key(experiment, fold),
         write,
-        Lineage(CODE_VERSION, fingerprint, data.inputs),
+        Lineage(CODE_VERSION, made_with, data.inputs),
     )
     metrics = {"size": float(len(vocabulary))}
     return Trained(manifest, metrics, time.perf_counter() - started)

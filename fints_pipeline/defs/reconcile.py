@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base.config import load_config, read_yaml
+from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake, Lineage, series_key
 from fints_pipeline.base.lake.lineage import Staleness, staleness
 from fints_pipeline.base.locations import Locations
@@ -34,6 +35,12 @@ class Outdated:
     def assets(self) -> list[str]:
         """Names of the assets to materialise."""
         return sorted({TABLES[item.key.table] for item in self.stale})
+
+    @property
+    def fingerprint(self) -> str:
+        """Names this state of affairs: the same month stale again later has another one."""
+        parts = (f"{item.key}:{item.reasons}:{item.cause}" for item in self.stale)
+        return text_digest(self.instrument, self.month, *parts)
 
     @property
     def cause(self) -> str:

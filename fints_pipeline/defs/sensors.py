@@ -62,7 +62,7 @@ def fold_sensor(context: dg.SensorEvaluationContext, project: Project):
 
 def _data_request(item) -> dg.RunRequest:
     return dg.RunRequest(
-        run_key=f"data:{item.instrument}|{item.month}:{item.cause}",
+        run_key=f"data:{item.instrument}|{item.month}:{item.fingerprint}",
         job_name=data.name,
         partition_key=series_partition(item.instrument, item.month),
         asset_selection=[dg.AssetKey(name) for name in item.assets],

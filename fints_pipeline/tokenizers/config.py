@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from fints_pipeline.base.config import Config
-from fints_pipeline.base.errors import nearest
+from fints_pipeline.base.errors import ConfigError, nearest
+from fints_pipeline.base.lake import Footer
 from fints_pipeline.tokenizers.brooks import FIELDS, Parameters, grammar_hash
+
+NOTE = "tokenize"
+"""Under this name a token partition's footer notes the config that made it."""
 
 CORE5 = ("trend", "bar", "swing", "context", "event")
 
@@ -63,3 +68,18 @@ class TokenizeConfig(Config):
     def grammar_hash(self) -> str:
         """Names the grammar: parameters, fields and values."""
         return grammar_hash(self.parameters, FIELDS)
+
+
+def made_by(footers: Iterable[Footer]) -> TokenizeConfig:
+    """Return the config that these token partitions were made with; the default one if none says.
+
+    Raises:
+        ConfigError: they were made with different ones.
+    """
+    found = {footer.notes[NOTE] for footer in footers if NOTE in footer.notes}
+    if len(found) > 1:
+        raise ConfigError(
+            "months of tokens were made with different tokenizer configs",
+            fix="materialise the months that are stale first",
+        )
+    return TokenizeConfig.model_validate_json(found.pop()) if found else TokenizeConfig()

@@ -15,7 +15,7 @@ from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.tokens import tokens_contract
 from fints_pipeline.tokenizers.brooks import FIELDS
 from fints_pipeline.tokenizers.brooks.tokenizer import SessionMode
-from fints_pipeline.tokenizers.config import TokenizeConfig
+from fints_pipeline.tokenizers.config import NOTE, TokenizeConfig
 from fints_pipeline.tokenizers.run import tokenize_month
 
 CODE_VERSION = "1"
@@ -61,7 +61,8 @@ def build(
     contract = tokens_contract(FIELDS)
     lineage = replace(made_with(config, tick, session_mode), inputs=digests(lake, inputs))
     extra = {STATE: base64.b64encode(after).decode(), GRAMMAR: config.grammar_hash}
-    return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage, extra)
+    notes = {NOTE: config.model_dump_json()}
+    return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage, extra, notes)
 
 
 def _months_before(lake: Lake, freq: str, instrument: str, month: str) -> list[TableKey]:

@@ -4,8 +4,9 @@ import pytest
 
 from fints_pipeline.base.config import load_config
 from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.base.lake import Footer, Lineage
 from fints_pipeline.tokenizers.brooks import FIELDS
-from fints_pipeline.tokenizers.config import CORE5, TokenizeConfig
+from fints_pipeline.tokenizers.config import CORE5, NOTE, TokenizeConfig, made_by
 
 
 def test_the_shipped_config_is_the_default_grammar(project) -> None:
@@ -43,3 +44,18 @@ def test_the_documentation_lists_every_parameter_and_value(project) -> None:
         assert f"### {name}" in page
         for value in values[1:]:
             assert f"`{value}`" in page, (name, value)
+
+
+def noted(*configs: TokenizeConfig) -> list[Footer]:
+    return [
+        Footer("d", 1, "tokens", "s", Lineage("1", "c"), notes={NOTE: one.model_dump_json()})
+        for one in configs
+    ]
+
+
+def test_tokens_say_which_config_made_them() -> None:
+    config = TokenizeConfig(vocabulary={"fields": ("trend", "bar"), "min_freq": 3})
+    assert made_by(noted(config, config)) == config
+    assert made_by([]) == TokenizeConfig()
+    with pytest.raises(ConfigError, match="different tokenizer configs"):
+        made_by(noted(config, TokenizeConfig()))

@@ -9,7 +9,9 @@ import pytest
 
 from fints_pipeline import train
 from fints_pipeline.base.errors import ConfigError, LookAheadError
-from fints_pipeline.base.lake import BundleKey, Lake, fold_key
+from fints_pipeline.base.lake import ArrowContract, BundleKey, Lake, fold_key
+from fints_pipeline.tokenizers.config import NOTE, TokenizeConfig
+from fints_pipeline.tokenizers.vocabulary import Vocabulary
 from fints_pipeline.training.bundles import load_model, model_key
 from fints_pipeline.walkforward.folds import Fold, Span
 from fints_pipeline_tests.training import toy
@@ -176,3 +178,18 @@ def test_a_label_longer_than_the_horizon_is_refused(toy_lake: Lake) -> None:
     fold = train.experiment_folds(toy_lake, experiment)[0]
     with pytest.raises(ConfigError, match="PatchTST forecasts 2"):
         train.train_patchtst(toy_lake, experiment, fold)
+
+
+def test_the_vocabulary_follows_the_config_that_made_the_tokens(
+    trained: TrainedToy, toy_lake: Lake
+) -> None:
+    config = TokenizeConfig(vocabulary={"fields": ("trend", "bar"), "min_freq": 1})
+    for key in list(toy_lake.keys("tokens")):
+        made, rows = toy_lake.footer(key), toy_lake.read(key)
+        contract = ArrowContract("tokens", rows.schema)
+        notes = {NOTE: config.model_dump_json()}
+        toy_lake.write(key, rows, contract, made.lineage, made.extra, notes)
+    train.fit_vocabulary(toy_lake, trained.experiment, trained.fold)
+    key = BundleKey.of("vocabularies", experiment="toy", fold=trained.fold.key)
+    vocabulary = Vocabulary.load(toy_lake.open_bundle(key))
+    assert vocabulary.fields == ("trend", "bar")

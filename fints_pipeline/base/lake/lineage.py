@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake.footer import Lineage
 from fints_pipeline.base.lake.keys import TableKey
 from fints_pipeline.base.lake.lake import Lake
@@ -24,10 +25,12 @@ class Staleness:
     Attributes:
         key: The partition.
         reasons: One line each; empty when it is current.
+        cause: Digest of the inputs as they are now: names this staleness among later ones.
     """
 
     key: TableKey
     reasons: tuple[str, ...]
+    cause: str = ""
 
     def __bool__(self) -> bool:
         """Return whether the partition is stale."""
@@ -59,16 +62,17 @@ def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> 
     if not lake.exists(key):
         return Staleness(key, ("missing",))
     made = lake.footer(key).lineage
+    current = {name: current_digest(lake, name) for name in sorted(made.inputs)}
     reasons = [
-        _reason(name, was, now)
-        for name, was in sorted(made.inputs.items())
-        if (now := current_digest(lake, name)) != was
+        _reason(name, made.inputs[name], now)
+        for name, now in current.items()
+        if now != made.inputs[name]
     ]
     if expected and made.code_version != expected.code_version:
         reasons.append(f"code version {made.code_version} became {expected.code_version}")
     if expected and made.config_fingerprint != expected.config_fingerprint:
         reasons.append("its config changed")
-    return Staleness(key, tuple(reasons))
+    return Staleness(key, tuple(reasons), text_digest(*current.values()))
 
 
 def current_digest(lake: Lake, name: str) -> str:
@@ -105,4 +109,4 @@ def _parse(name: str) -> TableKey | None:
 def _reason(name: str, was: str, now: str) -> str:
     if now == ABSENT:
         return f"{name} is gone"
-    return f"{name} {'has arrived' if was == ABSENT else 'changed'} ({now[:8]})"
+    return f"{name} {'has arrived' if was == ABSENT else 'changed'}"

@@ -57,8 +57,11 @@ def test_staleness_follows_inputs_code_and_config(lake: Lake) -> None:
     assert "code version" in staleness(lake, labels, expected=Lineage("2", "c")).reasons[0]
     assert "config" in staleness(lake, labels, expected=Lineage("1", "d")).reasons[0]
     put(lake, "bars", "2023-04", [30])
-    (reason,) = staleness(lake, labels).reasons
-    assert reason.startswith("bars/5m/x.Y/2023-04 has arrived (")
+    arrived = staleness(lake, labels)
+    assert arrived.reasons == ("bars/5m/x.Y/2023-04 has arrived",)
+    put(lake, "bars", "2023-04", [31])
+    assert staleness(lake, labels).reasons == arrived.reasons
+    assert staleness(lake, labels).cause != arrived.cause
     put(lake, "bars", "2023-03", [99])
     assert len(staleness(lake, labels).reasons) == 2
 
