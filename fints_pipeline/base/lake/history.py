@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from fints_pipeline.base.lake.keys import TableKey, series_key
+from fints_pipeline.base.lake.keys import series_key
 from fints_pipeline.base.lake.lake import Lake
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.base.time import months_between, next_month, previous_month
@@ -107,12 +107,3 @@ def _rows_a_session(table: pa.Table) -> list[int]:
     counted = table.group_by("session").aggregate([([], "count_all")]).sort_by("session")
     sizes: list[int] = counted["count_all"].to_pylist()
     return sizes[::-1]
-
-
-def previous_key(lake: Lake, key: TableKey) -> TableKey | None:
-    """Return the key of the latest earlier month of the same series that exists, if any."""
-    known = lake.months(key.table, key["freq"], key["instrument"])
-    earlier = [month for month in known if month < key["month"]]
-    if not earlier:
-        return None
-    return series_key(key.table, key["freq"], key["instrument"], earlier[-1])

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from fints_pipeline.base.lake import ArrowContract, Lake, Lineage, series_key
-from fints_pipeline.base.lake.history import previous_key, read_surroundings
+from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.base.lake.lineage import ABSENT, digests, staleness
 
 CONTRACT = ArrowContract("things", pa.schema([pa.field("a", pa.int64(), nullable=False)]))
@@ -64,11 +64,6 @@ def test_staleness_follows_inputs_code_and_config(lake: Lake) -> None:
     assert staleness(lake, labels).cause != arrived.cause
     put(lake, "bars", "2023-03", [99])
     assert len(staleness(lake, labels).reasons) == 2
-
-
-def test_previous_key(lake: Lake) -> None:
-    assert previous_key(lake, key("bars", "2023-03")) == key("bars", "2023-02")
-    assert previous_key(lake, key("bars", "2023-01")) is None
 
 
 SESSIONS = ArrowContract(
