@@ -46,6 +46,8 @@ $(PEERS_READY):
 	@$(PYTHON) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
 	  --require-hashes --no-deps -r requirements/peers.txt
+	@$(PEERS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
+	  -r requirements/torch.txt
 	@touch $@
 
 home: venv ## initialise Dagster's home and MLflow's store, once, before anything concurrent

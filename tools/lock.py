@@ -18,7 +18,7 @@ LOCK = ROOT / "requirements" / "lock.txt"
 TORCH_FAMILY = re.compile(r"^(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)==")
 PEERS = ROOT / "requirements" / "peers.txt"
 HEADER = "# Made by `make lock` from pyproject.toml; do not edit. torch stands in torch.txt.\n"
-PEERS_HEADER = "# Made by `make lock` from peers.in; do not edit.\n"
+PEERS_HEADER = "# Made by `make lock` from peers.in; do not edit. torch stands in torch.txt.\n"
 
 
 def resolve(*sources: str) -> str:
@@ -38,5 +38,5 @@ def without_torch(lock: str) -> str:
 
 if __name__ == "__main__":
     LOCK.write_text(HEADER + without_torch(resolve("pyproject.toml", "--extra", "dev")))
-    PEERS.write_text(PEERS_HEADER + resolve("requirements/peers.in"))
+    PEERS.write_text(PEERS_HEADER + without_torch(resolve("requirements/peers.in")))
     print(f"wrote {LOCK.relative_to(ROOT)} and {PEERS.relative_to(ROOT)}")
