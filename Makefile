@@ -53,8 +53,7 @@ $(PEERS_READY):
 home: venv ## initialise Dagster's home and MLflow's store, once, before anything concurrent
 	@mkdir -p .mlflow "$(DAGSTER_HOME)"
 	@test -e "$(DAGSTER_HOME)/dagster.yaml" || ln -sf "$(CURDIR)/dagster.yaml" "$(DAGSTER_HOME)/"
-	@test -e "$(DAGSTER_HOME)/.initialised" || \
-	  { $(VENV)/bin/dagster instance migrate >/dev/null && touch "$(DAGSTER_HOME)/.initialised"; }
+	@$(PY) -m fints_pipeline.defs.home
 
 demo: home ## run the whole pipeline on a synthetic market, or on DATA=folder of your own archives
 	@$(PY) -m fints_pipeline.demo $(if $(DATA),--data "$(DATA)")
@@ -77,9 +76,8 @@ ci: ## what a change has to pass: the environment, check, test, and the four job
 ci-jobs: venv ## the four jobs through `dagster job execute`, in a scratch folder
 	@.ci/jobs
 
-ui: home ## serve Dagster's page and daemon on 127.0.0.1:3000
-	@cd "$(DAGSTER_HOME)" && "$(CURDIR)/$(VENV)/bin/dagster" dev \
-	  --workspace "$(CURDIR)/workspace.yaml" --host 127.0.0.1 --port $(or $(PORT),3000)
+ui: home ## serve Dagster's page, guarded, and its daemon on 127.0.0.1:3000
+	@$(PY) -m fints_pipeline.service --port $(or $(PORT),3000)
 
 mlflow: home ## serve MLflow's page on 127.0.0.1:5000
 	@$(VENV)/bin/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" \

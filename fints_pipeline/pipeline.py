@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base import cli
-from fints_pipeline.base.errors import ConfigError, UserError
+from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.locations import Locations
 
@@ -110,20 +108,8 @@ def opened(
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
 
-    check_dagster_home()
     with launcher(build(locations)) as jobs:
         yield jobs, progress or Progress()
-
-
-def check_dagster_home() -> None:
-    """Raise `ConfigError` unless ``DAGSTER_HOME`` names a folder."""
-    home = os.environ.get("DAGSTER_HOME", "")
-    if not home or not Path(home).is_dir():
-        raise ConfigError(
-            "DAGSTER_HOME must name the folder where Dagster keeps its runs",
-            where=f"DAGSTER_HOME={home!r}",
-            fix='run `make home`, then `export DAGSTER_HOME="$PWD/.dagster"`',
-        )
 
 
 def summarise(locations: Locations, experiments: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from fints_pipeline.base.errors import UserError
+from fints_pipeline.defs.home import opened_instance
 from fints_pipeline.defs.jobs import FOLD_ASSETS
 from fints_pipeline.defs.partitions import (
     INSTRUMENTS,
@@ -68,6 +69,10 @@ class Launcher:
 
 @contextmanager
 def launcher(definitions: dg.Definitions) -> Iterator[Launcher]:
-    """Yield a launcher on the instance of ``DAGSTER_HOME``."""
-    with dg.DagsterInstance.get() as instance:
+    """Yield a launcher on the instance of ``DAGSTER_HOME``.
+
+    Raises:
+        ConfigError: ``DAGSTER_HOME`` is not set.
+    """
+    with opened_instance() as instance:
         yield Launcher(instance, definitions)

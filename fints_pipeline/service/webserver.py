@@ -1,0 +1,35 @@
+"""Dagster's page behind the guard.
+
+``python -m fints_pipeline.service.webserver WORKSPACE PORT``; the service starts it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from fints_pipeline.service.guard import Guard, allowed_hosts
+
+
+def serve(workspace: Path, port: int) -> None:
+    """Serve the page on 127.0.0.1 until a signal ends it."""
+    import uvicorn
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import WorkspaceFileTarget
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.version import __version__
+
+    with DagsterInstance.get() as instance:
+        instance.optimize_for_webserver(statement_timeout=15000, pool_recycle=3600, max_overflow=20)
+        target = WorkspaceFileTarget(paths=[str(workspace)])
+        with WorkspaceProcessContext(
+            instance, workspace_load_target=target, version=__version__
+        ) as context:
+            app = create_app_from_workspace_process_context(context)
+            guarded = Guard(app, allowed_hosts(port))
+            uvicorn.run(guarded, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,57 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.defs.home import MARK, dagster_home, opened_instance
+
+
+@pytest.mark.parametrize("value", ["", "/no/such/folder"])
+def test_a_missing_home_is_named_with_the_command_that_makes_it(monkeypatch, value):
+    monkeypatch.setenv("DAGSTER_HOME", value)
+    with pytest.raises(ConfigError, match="make home"):
+        dagster_home()
+
+
+def test_a_home_is_marked_once_it_is_initialised(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with opened_instance() as instance:
+        assert instance.get_runs() == []
+    assert (tmp_path / MARK).is_file()
+
+
+@pytest.mark.slow
+def test_eight_processes_may_come_first_at_once(tmp_path: Path, project: Path):
+    script = (
+        "from fints_pipeline.defs.home import opened_instance\n"
+        "from dagster._core.test_utils import create_run_for_test\n"
+        "with opened_instance() as instance: create_run_for_test(instance)\n"
+    )
+    environment = {"DAGSTER_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script],
+            env=environment,
+            cwd=project,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(8)
+    ]
+    errors = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 8, errors
+    environment_check = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            script.replace("create_run_for_test(instance)", "print(len(instance.get_runs()))"),
+        ],
+        env=environment,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert environment_check.stdout.strip() == "8"
