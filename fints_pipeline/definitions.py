@@ -4,10 +4,12 @@ import dagster as dg
 
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs import (
+    alarm,
     archives,
     evaluation,
     folds,
     jobs,
+    retraining,
     schedules,
     sensors,
     series,
@@ -24,8 +26,13 @@ def build(locations: Locations) -> dg.Definitions:
             *dg.load_assets_from_modules([archives, series, folds, training, evaluation]),
         ],
         jobs=[jobs.ingest, jobs.data, jobs.folds, jobs.pretrain, jobs.train, jobs.backtest],
-        schedules=[schedules.last_month],
-        sensors=[sensors.inbox_sensor, sensors.fold_sensor],
+        schedules=[schedules.last_month, schedules.every_session],
+        sensors=[
+            sensors.inbox_sensor,
+            sensors.fold_sensor,
+            retraining.retraining_sensor,
+            alarm.failure_alarm,
+        ],
         resources=resources(locations),
         executor=dg.in_process_executor,
     )

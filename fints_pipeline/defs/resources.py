@@ -9,6 +9,7 @@ import dagster as dg
 
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.alarm import Alarm
 
 
 class Project(dg.ConfigurableResource):
@@ -82,6 +83,7 @@ mlflow_resource = dg.ResourceDefinition(
 def resources(locations: Locations) -> dict[str, Any]:
     """Return the resources of the code location."""
     return {
+        "alarm": Alarm.from_environment(),
         "project": Project.from_locations(locations),
         "mlflow": mlflow_resource,
     }

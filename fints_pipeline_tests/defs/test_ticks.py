@@ -39,6 +39,39 @@ def test_the_schedule_skips_an_empty_lake(instance: dg.DagsterInstance) -> None:
     assert isinstance(schedules.last_month(context), dg.SkipReason)
 
 
+def daily(instance: dg.DagsterInstance, locations: Locations, day: datetime):
+    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=day)
+    return schedules.every_session(context, project=Project.from_locations(locations))
+
+
+def test_the_daily_schedule_leaves_out_the_markets_that_were_closed(
+    instance: dg.DagsterInstance, locations: Locations
+) -> None:
+    instance.add_dynamic_partitions(INSTRUMENTS.name, ["binance.BTCUSDT", "histdata.EURUSD"])
+    tuesday, sunday = datetime(2024, 7, 3, 6, tzinfo=UTC), datetime(2024, 7, 7, 6, tzinfo=UTC)
+    keys = [str(request.partition_key) for request in daily(instance, locations, tuesday)]
+    assert keys == ["binance.BTCUSDT|2024-07", "histdata.EURUSD|2024-07"]
+    keys = [str(request.partition_key) for request in daily(instance, locations, sunday)]
+    assert keys == ["binance.BTCUSDT|2024-07"]
+
+
+def test_the_daily_schedule_skips_an_exchanges_holiday(
+    instance: dg.DagsterInstance, locations: Locations
+) -> None:
+    instance.add_dynamic_partitions(INSTRUMENTS.name, ["spy_1m.SPY"])
+    holiday = daily(instance, locations, datetime(2024, 7, 5, 6, tzinfo=UTC))
+    assert isinstance(holiday, dg.SkipReason)
+    assert "2024-07-04" in str(holiday.skip_message)
+
+
+def test_the_first_of_a_month_asks_for_the_month_of_the_day_before(
+    instance: dg.DagsterInstance, locations: Locations
+) -> None:
+    instance.add_dynamic_partitions(INSTRUMENTS.name, ["binance.BTCUSDT"])
+    (request,) = daily(instance, locations, datetime(2024, 8, 1, 6, tzinfo=UTC))
+    assert str(request.partition_key) == "binance.BTCUSDT|2024-07"
+
+
 def test_the_inbox_sensor_stages_then_builds_each_month_once(
     instance: dg.DagsterInstance, market: Locations, definitions: dg.Definitions
 ) -> None:
