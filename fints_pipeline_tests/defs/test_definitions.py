@@ -73,9 +73,11 @@ def test_the_jobs_hold_their_assets() -> None:
 def test_schedules_and_sensors_are_off_until_turned_on() -> None:
     repository = defs.get_repository_def()
     off = dg.DefaultScheduleStatus.STOPPED
-    assert {s.name: s.default_status for s in repository.schedule_defs} == {"last_month": off}
+    schedules = dict.fromkeys(("every_session", "last_month"), off)
+    assert {s.name: s.default_status for s in repository.schedule_defs} == schedules
     off_sensor = dg.DefaultSensorStatus.STOPPED
-    expected = dict.fromkeys(("fold_sensor", "inbox_sensor"), off_sensor)
+    names = ("failure_alarm", "fold_sensor", "inbox_sensor", "retraining_sensor")
+    expected = dict.fromkeys(names, off_sensor)
     assert {s.name: s.default_status for s in repository.sensor_defs} == expected
 
 
