@@ -14,6 +14,13 @@ READY := $(VENV)/.ready-$(LOCK_SUM)
 PEERS := .venv-peers
 PEERS_SUM := $(shell cat requirements/peers.txt | cksum | tr ' ' '-')
 PEERS_READY := $(PEERS)/.ready-$(PEERS_SUM)
+# What leaving one machine needs (docs/deploy/), on top of the environment; servers that tests start.
+DEPLOY_SUM := $(shell cat requirements/lock.txt requirements/torch.txt requirements/deploy.txt | cksum | tr ' ' '-')
+DEPLOY_READY := $(VENV)/.deploy-$(DEPLOY_SUM)
+SERVERS := .venv-servers
+SERVERS_SUM := $(shell cat requirements/servers.txt | cksum | tr ' ' '-')
+SERVERS_READY := $(SERVERS)/.ready-$(SERVERS_SUM)
+PIP := -m pip install --quiet --no-input --disable-pip-version-check
 
 # Where things live; each can be set from outside.
 export FINTS_LAKE ?= $(CURDIR)/data_lake
@@ -29,7 +36,7 @@ export HF_HUB_OFFLINE ?= 1
 
 FAST := not slow and not gpu and not shared_data and not browser and not server
 
-.PHONY: help venv peers home demo test test-full check ci ci-jobs ui mlflow bench lock format clean
+.PHONY: help venv peers deploy servers home demo test test-full check ci ci-jobs ui mlflow bench lock format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,10 +51,22 @@ peers: $(PEERS_READY) ## make the environment of what we compare with, in .venv-
 
 $(PEERS_READY):
 	@$(PYTHON) -m venv --clear $(PEERS)
-	@$(PEERS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
-	  --require-hashes --no-deps -r requirements/peers.txt
-	@$(PEERS)/bin/python -m pip install --quiet --no-input --disable-pip-version-check \
-	  -r requirements/torch.txt
+	@$(PEERS)/bin/python $(PIP) --require-hashes --no-deps -r requirements/peers.txt
+	@$(PEERS)/bin/python $(PIP) -r requirements/torch.txt
+	@touch $@
+
+deploy: $(DEPLOY_READY) ## add what leaving one machine needs: PostgreSQL, S3, Dask, Ray
+
+$(DEPLOY_READY): $(READY)
+	@$(PY) $(PIP) --require-hashes --no-deps -r requirements/deploy.txt
+	@rm -f $(VENV)/.deploy-* && touch $@
+
+servers: $(SERVERS_READY) ## make the environment of the servers that tests start, in .venv-servers
+
+$(SERVERS_READY):
+	@$(PYTHON) tools/system_packages.py
+	@$(PYTHON) -m venv --clear $(SERVERS)
+	@$(SERVERS)/bin/python $(PIP) --require-hashes --no-deps -r requirements/servers.txt
 	@touch $@
 
 home: venv ## initialise Dagster's home and MLflow's store, once, before anything concurrent
@@ -61,7 +80,7 @@ demo: home ## run the whole pipeline on a synthetic market, or on DATA=folder of
 test: venv ## run the fast tests
 	@$(PY) -m pytest -q -m "$(FAST)" $(ARGS)
 
-test-full: venv peers ## run every test, slow ones and real data included
+test-full: deploy peers servers ## run every test, slow ones and real data included
 	@$(PY) -m pytest -q $(ARGS)
 
 check: venv ## check format, lint, types and who imports whom
