@@ -1,9 +1,9 @@
 """Resolve pyproject.toml into requirements/lock.txt: every version pinned, every file hashed.
 
 requirements/peers.in, the packages that benchmarks and oracle tests compare with, becomes
-requirements/peers.txt in the same way; they have an environment of their own (`make peers`). So have
-the servers that tests start, requirements/servers.in. What leaving one machine needs beyond the
-lock (the extra `deploy`) becomes requirements/deploy.txt, which `make deploy` installs on top.
+requirements/peers.txt in the same way; they have an environment of their own (`make peers`).
+So have the servers that tests start, requirements/servers.in. What leaving one machine needs beyond
+the lock (the extra `deploy`) becomes requirements/deploy.txt; `make deploy` installs it on top.
 
 torch, and the CUDA packages that its default Linux build brings, are left out: which build to take
 is the machine's or the user's choice (requirements/torch.txt pins its version). Run it with

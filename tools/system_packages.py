@@ -1,7 +1,7 @@
 """Install the system's packages that the tests of servers and pages need; Debian and Ubuntu.
 
-PostgreSQL and Chromium are started by tests, and pyeclib (part of the object store's server) compiles
-against liberasurecode. What is there already is left alone.
+PostgreSQL and Chromium are started by tests, and pyeclib, a part of the object store's server,
+compiles against liberasurecode. What is there already is left alone.
 """
 
 import os
