@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast
 
 from fints_pipeline.base.components import Component, available, load_component
 from fints_pipeline.base.errors import LakeError
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 PACKAGE = "fints_pipeline.models"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+
+
+Task = Literal[
+    "forecast",
+    "masked_patches",
+    "masked_tokens",
+    "classify_tokens",
+    "tag_tokens",
+    "fusion",
+    "estimator",
+]
+"""What a network learns, and hence how training feeds it."""
 
 
 class NetworkConfig(Component):
@@ -44,7 +56,9 @@ class ExampleBatch:
 
 
 class NetworkModule(Protocol):
-    """The functions of a module under ``fints_pipeline.models``."""
+    """What a module under ``fints_pipeline.models`` holds."""
+
+    TASK: Task
 
     def build(self, config: NetworkConfig) -> nn.Module:
         """Return the network with fresh weights, drawn from torch's global generator."""

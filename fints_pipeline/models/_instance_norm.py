@@ -5,13 +5,23 @@ Source: Kim et al., Reversible Instance Normalization (ICLR 2022).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 EPSILON = 1e-5  # added to the variance and, when undoing an affine map, (squared) to its scale
+
+
+class Affine(NamedTuple):
+    """The way back to a window's units: ``location + scale · y``, each (B, 1, C)."""
+
+    location: Tensor
+    scale: Tensor
+
+    def __call__(self, y_BHC: Tensor) -> Tensor:
+        """Apply the map to values (B, H, C)."""
+        return torch.addcmul(self.location, y_BHC, self.scale)
 
 
 class InstanceNorm(nn.Module):
@@ -21,7 +31,10 @@ class InstanceNorm(nn.Module):
     """
 
     def __init__(
-        self, kind: Literal["standard", "scale", "none"], channels: int | None, affine: bool
+        self,
+        kind: Literal["standard", "scale", "none"],
+        channels: int | None = None,
+        affine: bool = False,
     ) -> None:
         super().__init__()
         self.kind = kind
@@ -30,26 +43,19 @@ class InstanceNorm(nn.Module):
             self.weight_C = nn.Parameter(torch.ones(channels or 1))
             self.bias_C = nn.Parameter(torch.zeros(channels or 1))
 
-    def forward(self, x_BLC: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Return the normalised windows and the function that undoes it."""
+    def forward(self, x_BLC: Tensor) -> tuple[Tensor, Affine]:
+        """Return the normalised windows and the map that undoes it."""
         if self.kind == "none":
-            return x_BLC, _identity
+            one = x_BLC.new_ones(1, 1, 1)
+            return x_BLC, Affine(0 * one, one)
         mean_B1C = x_BLC.mean(dim=1, keepdim=True).detach()
         variance_B1C = x_BLC.var(dim=1, keepdim=True, unbiased=False)
         scale_B1C = torch.sqrt(variance_B1C + EPSILON).detach()
         if self.kind == "scale":
             mean_B1C = torch.zeros_like(mean_B1C)
         normal_BLC = (x_BLC - mean_B1C) / scale_B1C
-        if self.affine:
-            normal_BLC = normal_BLC * self.weight_C + self.bias_C
-
-        def restore(y_BHC: Tensor) -> Tensor:
-            if self.affine:
-                y_BHC = (y_BHC - self.bias_C) / (self.weight_C + EPSILON**2)
-            return y_BHC * scale_B1C + mean_B1C
-
-        return normal_BLC, restore
-
-
-def _identity(y_BHC: Tensor) -> Tensor:
-    return y_BHC
+        if not self.affine:
+            return normal_BLC, Affine(mean_B1C, scale_B1C)
+        inverse_B1C = scale_B1C / (self.weight_C + EPSILON**2)
+        undo = Affine(mean_B1C - inverse_B1C * self.bias_C, inverse_B1C)
+        return normal_BLC * self.weight_C + self.bias_C, undo

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fints_pipeline.models._encoder import Encoder
+from fints_pipeline.models._heads import finish
 from fints_pipeline.models._instance_norm import InstanceNorm
 from fints_pipeline.models.patchtst import PatchTSTConfig
 
@@ -32,21 +33,22 @@ class PatchTST(nn.Module):
             residual_attention=config.residual_attention,
         )
         self.head_dropout = nn.Dropout(config.head_dropout)
-        self.head = nn.Linear(config.patches * config.width, config.horizon)
+        outputs = config.horizon * config.head.width
+        self.head = nn.Linear(config.patches * config.width, outputs)
         if config.zero_head:
             nn.init.zeros_(self.head.weight)
             nn.init.zeros_(self.head.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map windows (B, L, C), oldest step first, to forecasts (B, H, C) in the same units."""
-        x_BLC, restore = self.instance_norm(x)
+    def forward(self, past: Tensor) -> Tensor:
+        """Map windows (B, L, C), oldest step first, to forecasts (B, H, C[, K]) in their units."""
+        x_BLC, undo = self.instance_norm(past)
         batch, _, channels = x_BLC.shape
         x_BCL = x_BLC.transpose(1, 2).reshape(batch * channels, -1)
         z_BND = self.embed(self.patched(x_BCL)) + self.position_ND
         z_BND = self.encoder(self.dropout(z_BND))
-        y_BCH = self.head(self.head_dropout(z_BND.flatten(1))).view(batch, channels, -1)
-        forecast: Tensor = restore(y_BCH.transpose(1, 2))
-        return forecast
+        free_BCH = self.head(self.head_dropout(z_BND.flatten(1)))
+        free_BCHK = free_BCH.view(batch, channels, self.config.horizon, -1)
+        return finish(self.config.head, free_BCHK.transpose(1, 2), undo)
 
     def patched(self, x_BL: Tensor) -> Tensor:
         """Cut series (B, L) into overlapping patches (B, N, P), the end padded by the last step."""

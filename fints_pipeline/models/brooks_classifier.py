@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import Field
 
 from fints_pipeline.base.errors import ConfigError
-from fints_pipeline.models._base import ExampleBatch, NetworkConfig
+from fints_pipeline.models._base import ExampleBatch, NetworkConfig, Task
 from fints_pipeline.models._bert import (
     PAD_ID,
     BertSettings,
@@ -24,6 +24,7 @@ from fints_pipeline.models._bert import (
 if TYPE_CHECKING:
     from torch import nn
 
+TASK: Task = "classify_tokens"
 DIRECTIONS = ("down", "flat", "up")  # class 0, 1, 2
 
 

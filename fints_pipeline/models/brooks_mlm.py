@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from fints_pipeline.models._base import ExampleBatch, NetworkConfig
+from fints_pipeline.models._base import ExampleBatch, NetworkConfig, Task
 from fints_pipeline.models._bert import (
     PAD_ID,
     BertSettings,
@@ -20,6 +20,9 @@ from fints_pipeline.models._bert import (
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+TASK: Task = "masked_tokens"
 
 
 class BrooksMlmConfig(BertSettings, NetworkConfig):

@@ -15,13 +15,18 @@ from pydantic import Field, model_validator
 from fints_pipeline.models._base import (
     ExampleBatch,
     NetworkConfig,
+    Task,
     load_torch,
     read_config,
     save_torch,
 )
+from fints_pipeline.models._heads import Head, PointHead, require_unshifted
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+TASK: Task = "forecast"
 
 
 class PatchTSTConfig(NetworkConfig):
@@ -48,6 +53,7 @@ class PatchTSTConfig(NetworkConfig):
             code does. Off, attention is torch's fused kernel.
         zero_head: start with the forecast head at zero, so that the first forecast is "no change
             from the instance's mean"; off in the paper.
+        head: what is said of each step; a value in the paper.
     """
 
     lookback: int = Field(336, ge=2)
@@ -65,6 +71,7 @@ class PatchTSTConfig(NetworkConfig):
     channels: int | None = Field(None, ge=1)
     residual_attention: bool = False
     zero_head: bool = False
+    head: Head = PointHead()
 
     @property
     def patches(self) -> int:
@@ -79,11 +86,12 @@ class PatchTSTConfig(NetworkConfig):
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if self.affine and (self.channels is None or self.instance_norm == "none"):
             raise ValueError("affine needs `channels` and an instance_norm other than none")
+        require_unshifted(self.head, self.instance_norm)
         return self
 
 
 def build(config: NetworkConfig) -> nn.Module:
-    """Return a PatchTST with fresh weights; it maps x (B, L, C) to forecasts (B, H, C)."""
+    """Return a PatchTST with fresh weights; it maps past (B, L, C) to forecasts (B, H, C[, K])."""
     from fints_pipeline.models._patchtst_network import PatchTST
 
     return PatchTST(cast(PatchTSTConfig, config))
@@ -97,7 +105,7 @@ def example_batch() -> ExampleBatch:
         lookback=24, horizon=5, patch=8, stride=4, width=8, heads=2, feed_forward=16, layers=2
     )
     x_BLC = torch.randn(4, 24, 3, generator=torch.Generator().manual_seed(0))
-    return ExampleBatch(config, {"x": x_BLC}, padding={})
+    return ExampleBatch(config, {"past": x_BLC}, padding={})
 
 
 def save(network: nn.Module, config: NetworkConfig, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The laws of every network: new files under models/ are found and tested by themselves."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from fints_pipeline.models._base import (
     ExampleBatch,
     NetworkModule,
+    Task,
     network_module,
     network_names,
     parameter_count,
@@ -40,6 +42,10 @@ def output(network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
 
 def test_the_known_networks_are_found() -> None:
     assert {"patchtst", "brooks_mlm", "brooks_classifier"} <= set(network_names())
+
+
+def test_every_network_says_what_it_learns(module: NetworkModule) -> None:
+    assert module.TASK in get_args(Task)
 
 
 def test_example_batch_runs_and_gradients_are_finite(
