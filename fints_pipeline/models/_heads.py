@@ -7,6 +7,7 @@ read what a forecaster returned: (B, H, C) from a point head, (B, H, C, K) from 
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -136,7 +137,7 @@ class QuantileHead(BaseHead):
         """Return the mean as if each quantile stood for the probability nearest to its level."""
         between = [(a + b) / 2 for a, b in zip(self.levels, self.levels[1:], strict=False)]
         edges = [0.0, *between, 1.0]
-        share_K = raw.new_tensor([b - a for a, b in zip(edges, edges[1:], strict=False)])
+        share_K = raw.new_tensor([b - a for a, b in itertools.pairwise(edges)])
         return (raw * share_K).sum(-1)
 
     def quantiles(self, raw: Tensor, levels: Sequence[float]) -> Tensor:
