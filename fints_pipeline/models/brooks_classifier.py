@@ -1,5 +1,7 @@
 """Sequence classifier over Brooks tokens: the pretrained BERT with a fresh classification head.
 
+Any categorical label will do (direction, volatility, regime, …), and either form of tokens.
+
 Source: Devlin et al., BERT (2019), through Hugging Face's ``AutoModelForSequenceClassification``.
 """
 
@@ -15,7 +17,9 @@ from fints_pipeline.models._base import ExampleBatch, NetworkConfig, Task
 from fints_pipeline.models._bert import (
     PAD_ID,
     BertSettings,
+    Classes,
     bert_config,
+    class_config,
     load_hugging_face,
     save_hugging_face,
     token_batch,
@@ -34,25 +38,26 @@ class BrooksClassifierConfig(NetworkConfig):
     Attributes:
         encoder: size of the encoder; training takes the pretrained network's, so config files
             leave it out.
+        classes: (K) names of the label's classes; training takes them from the label.
         head_dropout: share of the pooled `<cls>` state dropped before the last layer.
     """
 
     encoder: BertSettings | None = None
+    classes: Classes | None = None
     head_dropout: float = Field(0.1, ge=0, lt=1)
 
-    def hugging_face(self) -> dict[str, Any]:
-        """Return the classification head's part of Hugging Face's config."""
-        return {
-            "id2label": dict(enumerate(DIRECTIONS)),
-            "label2id": {name: i for i, name in enumerate(DIRECTIONS)},
-            "classifier_dropout": self.head_dropout,
-        }
+    @property
+    def factorised(self) -> bool:
+        """Whether a position holds one id a field."""
+        return self.encoder is not None and self.encoder.factorised
 
 
 def build(config: NetworkConfig) -> nn.Module:
     """Return a ``BertForSequenceClassification`` with fresh weights, nothing pretrained.
 
-    It maps ``input_ids`` and ``attention_mask`` (B, L) to an output whose ``logits`` are (B, 3).
+    It maps ``input_ids`` (B, L[, F]) and ``attention_mask`` (B, L) to an output whose ``logits``
+    are (B, K). On an encoder of D(V + M + 3) + N(4D² + 2DW + 9D + W) parameters (letters as in
+    `brooks_mlm`; V sums the fields) it puts a pooler of D² + D and K(D + 1).
     """
     from transformers import AutoModelForSequenceClassification
 
@@ -62,23 +67,27 @@ def build(config: NetworkConfig) -> nn.Module:
             "the classifier's encoder is not set",
             fix="pretrain the masked language model first; its encoder is taken over",
         )
-    full = bert_config(settings.encoder, **settings.hugging_face())
+    head = class_config(settings.classes, settings.head_dropout)
+    full = bert_config(settings.encoder, **head)
     return cast("nn.Module", cast(Any, AutoModelForSequenceClassification).from_config(full))
 
 
-def build_from_pretrained(config: BrooksClassifierConfig, folder: Path) -> nn.Module:
+def build_from_pretrained(config: NetworkConfig, folder: Path) -> nn.Module:
     """Return a classifier with the encoder weights in ``folder`` and a fresh head.
 
     Args:
-        config: the classifier's settings.
-        folder: what `fints_pipeline.models.brooks_mlm.save` wrote.
+        config: the classifier's settings; its `encoder` is not looked at.
+        folder: what `save` of a masked language model wrote, flat or factorised.
 
     Raises:
         LakeError: the folder holds no such network.
+        ConfigError: the classes are not set.
     """
     from transformers import AutoModelForSequenceClassification
 
-    return load_hugging_face(AutoModelForSequenceClassification, folder, **config.hugging_face())
+    settings = cast(BrooksClassifierConfig, config)
+    head = class_config(settings.classes, settings.head_dropout)
+    return load_hugging_face(AutoModelForSequenceClassification, folder, **head)
 
 
 def example_batch() -> ExampleBatch:
@@ -87,7 +96,8 @@ def example_batch() -> ExampleBatch:
         vocabulary_size=20, max_length=16, width=8, layers=2, heads=2, feed_forward=16
     )
     padding = {"input_ids": PAD_ID, "attention_mask": 0}
-    return ExampleBatch(BrooksClassifierConfig(encoder=encoder), token_batch(20), padding)
+    config = BrooksClassifierConfig(encoder=encoder, classes=("down", "flat", "up"))
+    return ExampleBatch(config, token_batch(encoder), padding)
 
 
 def save(network: nn.Module, config: NetworkConfig, folder: Path) -> None:

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.models.brooks_classifier import (
     DIRECTIONS,
-    BrooksClassifierConfig,
     build_from_pretrained,
 )
 from fints_pipeline.training.bundles import Fitted, Pretrained
@@ -63,7 +62,8 @@ def finetune(
     train, validation = _split(experiment, model, fold, data.lines, lookback)
     weights = _class_weights(train.classes, model.class_weights)
     encoder = mlm.network.model_copy(update={"vocabulary_size": len(vocabulary.encoder)})
-    config = BrooksClassifierConfig(encoder=encoder, head_dropout=model.network.head_dropout)
+    network = {"encoder": encoder, "classes": DIRECTIONS}
+    config = model.network.model_copy(update=network)
     with reproducible(experiment.seed, experiment.threads):
         task = FitTask(
             build_from_pretrained(config, pretrained.folder),
