@@ -158,16 +158,25 @@ def save_hugging_face(network: nn.Module, folder: Path) -> None:
 def load_hugging_face(kind: Any, folder: Path, **extra: Any) -> nn.Module:
     """Return ``kind.from_pretrained(folder)`` in evaluation mode, without the network's chatter.
 
+    Args:
+        kind: class of the network, or one of the ``Auto…`` loaders.
+        folder: what `save_hugging_face` wrote, of this network or of one that shares its encoder.
+        extra: entries of Hugging Face's config that replace the saved ones, or are new.
+
     Raises:
         LakeError: the folder holds no such network.
     """
+    from transformers import AutoConfig
+
     import fints_pipeline.models._factorised_bert  # noqa: F401 - makes itself known to the loaders
 
     if not (folder / "config.json").is_file():
         raise LakeError("no network is saved here", where=str(folder))
     try:
         with _silent_transformers():
-            network = kind.from_pretrained(folder, local_files_only=True, **extra)
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            config.update(extra)
+            network = kind.from_pretrained(folder, config=config, local_files_only=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise LakeError(f"the network cannot be loaded: {error}", where=str(folder)) from None
     return network.eval()  # type: ignore[no-any-return]

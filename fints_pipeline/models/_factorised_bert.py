@@ -28,11 +28,11 @@ from transformers import (
     BertPreTrainedModel,
     initialization,
 )
-from transformers.modeling_outputs import ModelOutput
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertPredictionHeadTransform
+from transformers.utils import ModelOutput
 
 
-class FactorisedBertConfig(BertConfig):  # type: ignore[misc]
+class FactorisedBertConfig(BertConfig):
     """BERT's config with ``field_sizes``: ids of each field, the special ones included."""
 
     model_type = "factorised_bert"
@@ -40,7 +40,7 @@ class FactorisedBertConfig(BertConfig):  # type: ignore[misc]
     field_sizes: list[int] | None = None
 
 
-class FactorisedEmbeddings(BertEmbeddings):  # type: ignore[misc]
+class FactorisedEmbeddings(BertEmbeddings):
     """Sums the embeddings of a position's fields; the rest is BERT's."""
 
     def __init__(self, config: FactorisedBertConfig) -> None:
@@ -48,15 +48,17 @@ class FactorisedEmbeddings(BertEmbeddings):  # type: ignore[misc]
         sizes = torch.tensor([0, *(config.field_sizes or ())])
         self.register_buffer("first_row_F", sizes.cumsum(0)[:-1])
 
-    def forward(self, input_ids: Tensor | None = None, **others: Any) -> Tensor:
+    def forward(  # type: ignore[override]
+        self, input_ids: Tensor | None = None, **others: Any
+    ) -> Tensor:
         """Embed ids (B, L, F), or take ``inputs_embeds`` (B, L, D) as they are."""
         if input_ids is not None:
             rows_BLF = input_ids + cast(Tensor, self.first_row_F)
             others["inputs_embeds"] = self.word_embeddings(rows_BLF).sum(dim=-2)
-        return cast(Tensor, super().forward(**others))
+        return super().forward(**others)
 
 
-class FactorisedBertModel(BertModel):  # type: ignore[misc]
+class FactorisedBertModel(BertModel):
     """The encoder alone."""
 
     config_class = FactorisedBertConfig
@@ -68,7 +70,7 @@ class FactorisedBertModel(BertModel):  # type: ignore[misc]
 
 
 @dataclass
-class FactorisedLMOutput(ModelOutput):  # type: ignore[misc]
+class FactorisedLMOutput(ModelOutput):
     """What the masked language model returns.
 
     Attributes:
@@ -82,7 +84,7 @@ class FactorisedLMOutput(ModelOutput):  # type: ignore[misc]
     attentions: tuple[Tensor, ...] | None = None
 
 
-class FactorisedBertForMaskedLM(BertPreTrainedModel):  # type: ignore[misc]
+class FactorisedBertForMaskedLM(BertPreTrainedModel):
     """A softmax a field over what stands at a position; weights are those of the embeddings."""
 
     config_class = FactorisedBertConfig
@@ -115,7 +117,7 @@ class FactorisedBertForMaskedLM(BertPreTrainedModel):  # type: ignore[misc]
             initialization.zeros_(module.bias)
 
 
-class FactorisedBertForSequenceClassification(BertForSequenceClassification):  # type: ignore[misc]
+class FactorisedBertForSequenceClassification(BertForSequenceClassification):
     """BERT's sequence classifier over factorised tokens."""
 
     config_class = FactorisedBertConfig
@@ -126,7 +128,7 @@ class FactorisedBertForSequenceClassification(BertForSequenceClassification):  #
         self.post_init()
 
 
-class FactorisedBertForTokenClassification(BertForTokenClassification):  # type: ignore[misc]
+class FactorisedBertForTokenClassification(BertForTokenClassification):
     """BERT's token classifier over factorised tokens."""
 
     config_class = FactorisedBertConfig

@@ -43,7 +43,8 @@ class _Tagging:
             input_ids, attention_mask=attention_mask, **others
         )
         if labels is not None:
-            output.loss = self.tag_loss(output.logits, labels, _bars(input_ids, attention_mask))
+            bars_BL = _bars(input_ids, attention_mask)
+            output.loss = self.tag_loss(cast(Tensor, output.logits), labels, bars_BL)
         return output
 
     def tag_loss(self, emissions_BLK: Tensor, labels_BL: Tensor, bars_BL: Tensor) -> Tensor:
@@ -83,7 +84,7 @@ class _Tagging:
             initialization.zeros_(module.step_KK)
 
 
-class BertTagger(_Tagging, BertForTokenClassification):  # type: ignore[misc]
+class BertTagger(_Tagging, BertForTokenClassification):
     """Over flat tokens (B, L)."""
 
     def __init__(self, config: Any) -> None:

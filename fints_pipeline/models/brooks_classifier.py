@@ -100,6 +100,15 @@ def example_batch() -> ExampleBatch:
     return ExampleBatch(config, token_batch(encoder), padding)
 
 
+def more_examples() -> list[ExampleBatch]:
+    """Return the same over factorised tokens."""
+    encoder = BertSettings(
+        field_sizes=(9, 12, 7), max_length=16, width=8, layers=2, heads=2, feed_forward=16
+    )
+    config = BrooksClassifierConfig(encoder=encoder, classes=("calm", "wild"))
+    return [ExampleBatch(config, token_batch(encoder), {"input_ids": PAD_ID, "attention_mask": 0})]
+
+
 def save(network: nn.Module, config: NetworkConfig, folder: Path) -> None:
     """Write config.json and model.safetensors into ``folder``; Hugging Face's loaders read them."""
     save_hugging_face(network, folder)

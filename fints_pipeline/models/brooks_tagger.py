@@ -110,6 +110,20 @@ def example_batch() -> ExampleBatch:
     return ExampleBatch(config, token_batch(encoder), padding)
 
 
+def more_examples() -> list[ExampleBatch]:
+    """Return the same without the CRF, and over factorised tokens with a causal encoder."""
+    first = example_batch()
+    plain = cast(BrooksTaggerConfig, first.config).model_copy(update={"crf": False})
+    encoder = BertSettings(
+        field_sizes=(9, 12, 7), max_length=16, width=8, layers=2, heads=2, feed_forward=16
+    )
+    config = BrooksTaggerConfig(encoder=encoder, classes=("calm", "wild"), crf=True, causal=True)
+    return [
+        ExampleBatch(plain, first.inputs, first.padding),
+        ExampleBatch(config, token_batch(encoder), first.padding),
+    ]
+
+
 def save(network: nn.Module, config: NetworkConfig, folder: Path) -> None:
     """Write config.json and model.safetensors into ``folder``.
 

@@ -13,7 +13,10 @@ PAD, UNK, MASK, CLS, SEP = range(5)
 SPECIAL_IDS = {"<pad>": PAD, "<unk>": UNK, "<mask>": MASK, "<cls>": CLS, "<sep>": SEP}
 FIRST_ORDINARY = len(SPECIAL_IDS)
 IGNORED = -100  # a target that cross-entropy leaves out
-_MASKED, _RANDOM = 0.8, 0.9  # below the first: mask; below the second: random; else unchanged
+MASKED_BELOW, RANDOM_BELOW = (
+    0.8,
+    0.9,
+)  # below the first: mask; below the second: random; else unchanged
 
 
 def framed(ids_BL: Tensor) -> Tensor:
@@ -36,15 +39,24 @@ def mask_tokens(
     Returns:
         Disguised ids (B, L) and targets (B, L): the true id where chosen, elsewhere `IGNORED`.
     """
-    ordinary = (ids_BL != PAD) & (ids_BL != CLS) & (ids_BL != SEP)
-    chance = torch.rand(ids_BL.shape, generator=draws).masked_fill(~ordinary, 2.0)
-    chosen = chance < share
-    # A row without a target would have no loss (NaN): its likeliest position is always taken.
-    chosen |= (chance == chance.amin(dim=1, keepdim=True)) & ordinary
+    chosen = chosen_positions(is_ordinary(ids_BL), share, draws)
     kind = torch.rand(ids_BL.shape, generator=draws)
     # A vocabulary may hold special ids only (a span of all-rare tokens): then nothing is random.
     first = min(FIRST_ORDINARY, vocabulary_size - 1)
     noise = torch.randint(first, vocabulary_size, ids_BL.shape, generator=draws)
-    disguised = torch.where(chosen & (kind < _RANDOM), noise, ids_BL)
-    disguised = disguised.masked_fill(chosen & (kind < _MASKED), MASK)
+    disguised = torch.where(chosen & (kind < RANDOM_BELOW), noise, ids_BL)
+    disguised = disguised.masked_fill(chosen & (kind < MASKED_BELOW), MASK)
     return disguised, ids_BL.masked_fill(~chosen, IGNORED)
+
+
+def is_ordinary(ids_BL: Tensor) -> Tensor:
+    """Return (B, L) True where an id is neither padding nor part of the frame."""
+    return (ids_BL != PAD) & (ids_BL != CLS) & (ids_BL != SEP)
+
+
+def chosen_positions(ordinary_BL: Tensor, share: float, draws: torch.Generator) -> Tensor:
+    """Choose each ordinary position with probability ``share``, and at least one a row."""
+    chance = torch.rand(ordinary_BL.shape, generator=draws).masked_fill(~ordinary_BL, 2.0)
+    # A row without a target would have no loss (NaN): its likeliest position is always taken.
+    likeliest = chance == chance.amin(dim=1, keepdim=True)
+    return ((chance < share) | likeliest) & ordinary_BL

@@ -17,14 +17,31 @@ from fints_pipeline.models._base import (
 )
 
 
-@pytest.fixture(params=network_names())
-def module(request: pytest.FixtureRequest) -> NetworkModule:
-    return network_module(request.param)
+def examples(module: NetworkModule) -> list[ExampleBatch]:
+    """Return the network's example, and those of its other forms, where it has any."""
+    return [module.example_batch(), *getattr(module, "more_examples", list)()]
+
+
+CASES = [
+    (name, number)
+    for name in network_names()
+    for number in range(len(examples(network_module(name))))
+]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{case[1]}")
+def case(request: pytest.FixtureRequest) -> tuple[str, int]:
+    return request.param
 
 
 @pytest.fixture
-def example(module: NetworkModule) -> ExampleBatch:
-    return module.example_batch()
+def module(case: tuple[str, int]) -> NetworkModule:
+    return network_module(case[0])
+
+
+@pytest.fixture
+def example(module: NetworkModule, case: tuple[str, int]) -> ExampleBatch:
+    return examples(module)[case[1]]
 
 
 @pytest.fixture
@@ -36,6 +53,8 @@ def network(module: NetworkModule, example: ExampleBatch) -> nn.Module:
 def output(network: nn.Module, inputs: dict[str, Tensor]) -> Tensor:
     result = network(**inputs)
     tensor = getattr(result, "logits", result)
+    if isinstance(tensor, tuple):  # a softmax a field
+        tensor = torch.cat(tensor, dim=-1)
     assert isinstance(tensor, Tensor)
     return tensor
 
@@ -81,13 +100,18 @@ def test_a_row_does_not_depend_on_its_neighbours(network: nn.Module, example: Ex
         )
 
 
+def longer_by_three(value_BL: Tensor, padding: int) -> Tensor:
+    end = value_BL.new_full((len(value_BL), 3, *value_BL.shape[2:]), padding)
+    return torch.cat([value_BL, end], dim=1)
+
+
 def test_padding_is_ignored(network: nn.Module, example: ExampleBatch) -> None:
     if not example.padding:
         assert "attention_mask" not in example.inputs, "a network with a mask must declare padding"
         return
     network.eval()
     longer = {
-        name: nn.functional.pad(value, (0, 3), value=example.padding[name])
+        name: longer_by_three(value, example.padding[name])
         for name, value in example.inputs.items()
     }
     with torch.no_grad():
