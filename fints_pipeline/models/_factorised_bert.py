@@ -29,7 +29,7 @@ from transformers import (
     initialization,
 )
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertPredictionHeadTransform
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 
 class FactorisedBertConfig(BertConfig):
