@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -24,10 +25,11 @@ class Encoder(nn.Module):
         dropout: float,
         *,
         residual_attention: bool,
+        causal: bool = False,
     ) -> None:
         super().__init__()
         self.residual_attention = residual_attention
-        stack = [EncoderLayer(width, heads, feed_forward, dropout) for _ in range(layers)]
+        stack = [EncoderLayer(width, heads, feed_forward, dropout, causal) for _ in range(layers)]
         self.layers = nn.ModuleList(stack)
 
     def forward(self, z_BND: Tensor) -> Tensor:
@@ -43,11 +45,17 @@ class Encoder(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention and a GELU feed-forward, each added to its input and then normalised."""
+    """Attention and a GELU feed-forward, each added to its input and then normalised.
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+    With ``causal`` a position attends to itself and earlier ones only.
+    """
+
+    def __init__(
+        self, width: int, heads: int, feed_forward: int, dropout: float, causal: bool = False
+    ) -> None:
         super().__init__()
         self.heads = heads
+        self.causal = causal
         self.queries_keys_values = nn.Linear(width, 3 * width)
         # The reference code drops twice here: within its attention module and after it.
         self.project = nn.Sequential(nn.Linear(width, width), nn.Dropout(dropout))
@@ -65,7 +73,7 @@ class EncoderLayer(nn.Module):
     def forward(self, z_BND: Tensor) -> Tensor:
         """Encode (B, N, D) with torch's fused attention."""
         q_BANK, k_BANK, v_BANK = self._split(z_BND)
-        mixed_BANK = scaled_dot_product_attention(q_BANK, k_BANK, v_BANK)
+        mixed_BANK = scaled_dot_product_attention(q_BANK, k_BANK, v_BANK, is_causal=self.causal)
         return self._close(z_BND, mixed_BANK)
 
     def with_scores(self, z_BND: Tensor, earlier_BANN: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -74,6 +82,9 @@ class EncoderLayer(nn.Module):
         scores_BANN = q_BANK @ k_BANK.transpose(-1, -2) / math.sqrt(q_BANK.shape[-1])
         if earlier_BANN is not None:
             scores_BANN = scores_BANN + earlier_BANN
+        elif self.causal:
+            later_NN = torch.ones_like(scores_BANN[0, 0], dtype=torch.bool).triu(1)
+            scores_BANN = scores_BANN.masked_fill(later_NN, -torch.inf)
         return self._close(z_BND, scores_BANN.softmax(-1) @ v_BANK), scores_BANN
 
     def _split(self, z_BND: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,6 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from fints_pipeline.models._base import parameter_count
+from fints_pipeline.models._encoder import Encoder
 from fints_pipeline.models._instance_norm import InstanceNorm
 from fints_pipeline.models._patchtst_network import PatchTST
 from fints_pipeline.models.patchtst import PatchTSTConfig, build
@@ -26,9 +27,9 @@ def test_parameter_counts_of_the_reference(settings: dict[str, int], parameters:
 
 def test_patches_are_cut_and_the_end_is_padded_by_the_last_step() -> None:
     config = PatchTSTConfig(lookback=8, patch=4, stride=2, width=4, heads=1)
-    patches = PatchTST(config).patched(torch.arange(8.0)[None])
+    patches = PatchTST(config).patched(torch.arange(8.0)[None, :, None])
     expected = [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7], [6, 7, 7, 7]]
-    assert patches[0].tolist() == expected
+    assert patches[0, 0].tolist() == expected
     assert config.patches == 4
 
 
@@ -41,6 +42,19 @@ def test_without_earlier_scores_both_attentions_agree() -> None:
     x_BLC = torch.randn(5, 32, 2)
     with torch.no_grad():
         torch.testing.assert_close(plain(x_BLC), residual(x_BLC), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_causal_encoder_does_not_see_later_patches(residual: bool) -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(2, 8, 2, 16, 0.0, residual_attention=residual, causal=True).eval()
+    z_BND = torch.randn(3, 6, 8)
+    shocked = z_BND.clone()
+    shocked[:, 4:] = torch.randn(3, 2, 8)
+    with torch.no_grad():
+        before, after = encoder(z_BND), encoder(shocked)
+    torch.testing.assert_close(before[:, :4], after[:, :4])
+    assert not torch.allclose(before[:, 4:], after[:, 4:])
 
 
 def test_channels_do_not_see_each_other() -> None:
