@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,11 @@ class Label(Component):
     def features(self) -> tuple[str, ...]:
         """Columns of the features table that it reads, in row t alone."""
         return ()
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """Names of a categorical label's codes, ascending; empty where the label is a quantity."""
+        return {}
 
     @abstractmethod
     def compute(self, bars: pd.DataFrame) -> Labelled:

@@ -58,3 +58,8 @@ class LabelsConfig(Config):
     def columns(self) -> tuple[str, ...]:
         """Names of the label columns, in order, each followed by the name of its end."""
         return tuple(name for label in self.labels for name in label.columns)
+
+    @property
+    def classes(self) -> dict[str, dict[int, str]]:
+        """Names of the codes of each categorical label, by its column."""
+        return {label.column: dict(label.classes) for label in self.labels if label.classes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -47,6 +48,11 @@ class Direction(Label):
     def lookback(self) -> int:
         """`window` bars in volatility units, else none."""
         return self.window if self.unit == "volatility" else 0
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """Down, flat and up."""
+        return {-1: "down", 0: "flat", 1: "up"}
 
     def compute(self, bars: pd.DataFrame) -> Labelled:
         """Compute the direction."""

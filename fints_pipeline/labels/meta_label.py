@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -49,6 +51,11 @@ class MetaLabel(Label):
     def features(self) -> tuple[str, ...]:
         """The side's column."""
         return (self.side,)
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """Leave the trade or take it."""
+        return {0: "leave", 1: "take"}
 
     def compute(self, bars: pd.DataFrame) -> Labelled:
         """Compute the label.

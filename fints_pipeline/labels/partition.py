@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from fints_pipeline.base.config import fingerprint
@@ -14,7 +15,9 @@ from fints_pipeline.labels.stage import run
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.labels import labels_contract
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
+CLASSES_NOTE = "classes"
+"""Under this name a partition's footer notes the classes of each categorical label, as JSON."""
 
 
 def made_with(config: LabelsConfig) -> Lineage:
@@ -47,4 +50,5 @@ def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: s
     contract = labels_contract([label.column for label in config.labels])
     lineage = replace(made_with(config), inputs=inputs)
     key = series_key("labels", freq, instrument, month)
-    return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)
+    notes = {CLASSES_NOTE: json.dumps(config.classes)}
+    return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage, notes=notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -37,6 +39,11 @@ class Regime(Label):
     def ahead(self) -> int:
         """H bars: nothing is entered, so that no next open is needed."""
         return self.horizon
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """Trend down, range and trend up."""
+        return {-1: "trend_down", 0: "range", 1: "trend_up"}
 
     def compute(self, bars: pd.DataFrame) -> Labelled:
         """Compute the regime."""

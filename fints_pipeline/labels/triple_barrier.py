@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -40,6 +42,11 @@ class TripleBarrier(Label):
     def lookback(self) -> int:
         """`window` bars: a return takes one more close."""
         return self.window
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """The barrier that was met first."""
+        return {-1: "lower", 0: "time", 1: "upper"}
 
     def compute(self, bars: pd.DataFrame) -> Labelled:
         """Compute the label."""

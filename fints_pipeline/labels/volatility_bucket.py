@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numba import njit
@@ -45,6 +47,11 @@ class VolatilityBucket(Label):
     def ahead(self) -> int:
         """H bars: nothing is entered, so that no next open is needed."""
         return self.horizon
+
+    @property
+    def classes(self) -> Mapping[int, str]:
+        """From calm to wild."""
+        return {n: f"volatility_{n}" for n in range(self.buckets)}
 
     def compute(self, bars: pd.DataFrame) -> Labelled:
         """Compute the bucket."""

@@ -49,6 +49,19 @@ def test_every_label_is_found() -> None:
 @every_label
 @settings(max_examples=15)
 @given(data=st.data())
+def test_a_categorical_label_names_its_codes(name: str, data: st.DataObject) -> None:
+    label, bars = drawn(data, name)
+    codes = list(label.classes)
+    assert codes == sorted(codes)
+    assert len(set(label.classes.values())) == len(codes)
+    if codes:
+        values = of(label)(bars)[label.column].dropna()
+        assert set(values) <= set(codes)
+
+
+@every_label
+@settings(max_examples=15)
+@given(data=st.data())
 def test_prefix_but_for_the_tail(name: str, data: st.DataObject) -> None:
     label, bars = drawn(data, name)
     cut = data.draw(st.integers(1, len(bars)))
