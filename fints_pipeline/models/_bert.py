@@ -151,7 +151,7 @@ def save_hugging_face(network: nn.Module, folder: Path) -> None:
     """Write config.json and model.safetensors as Hugging Face lays them out."""
     # Where the weights came from is in the bundle's lineage; a path here would differ by machine.
     network.config._name_or_path = ""  # type: ignore[union-attr]
-    with _silent_transformers():
+    with silent_transformers():
         network.save_pretrained(folder)  # type: ignore[operator]
 
 
@@ -173,7 +173,7 @@ def load_hugging_face(kind: Any, folder: Path, **extra: Any) -> nn.Module:
     if not (folder / "config.json").is_file():
         raise LakeError("no network is saved here", where=str(folder))
     try:
-        with _silent_transformers():
+        with silent_transformers():
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             config.update(extra)
             network = kind.from_pretrained(folder, config=config, local_files_only=True)
@@ -183,7 +183,7 @@ def load_hugging_face(kind: Any, folder: Path, **extra: Any) -> nn.Module:
 
 
 @contextmanager
-def _silent_transformers() -> Iterator[None]:
+def silent_transformers() -> Iterator[None]:
     """Mute reports: a fresh classification head on pretrained weights is what is wanted here."""
     from transformers.utils import logging
 
