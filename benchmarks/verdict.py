@@ -74,7 +74,7 @@ def judge(seed: int, edge: float) -> dict[str, float]:
         build_market(locations, seed, edge)
         experiment = load_experiment(locations.train_config(EXPERIMENT))
         for fold in train.experiment_folds(locations.lake, experiment):
-            names = experiment.models.names
+            names = experiment.names
             train.train_fold(locations.lake, experiment, fold, names, NullTracker())
         config = backtest.load_backtest(locations.backtest_config(EXPERIMENT))
         outcome = backtest.run_backtest(locations, config)

@@ -103,8 +103,9 @@ def _aim_at(content: dict[str, Any], labels: LabelsConfig) -> int:
         raise UserError(f"no {missing[0]} among the data set's labels", fix="add it to `labels:`")
     target = first["forward_return"]
     content["data"] |= {"label": target.column, "direction_label": first["direction"].column}
-    if "patchtst" in content["models"]:
-        content["models"]["patchtst"]["network"]["horizon"] = target.horizon
+    for model in content["models"].values():
+        if "horizon" in model["network"]:
+            model["network"]["horizon"] = target.horizon
     return int(target.horizon)
 
 

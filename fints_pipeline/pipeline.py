@@ -76,11 +76,10 @@ def train_and_test(
     progress.step("folds", str(locations.configs / "train"), launcher.folds)
     for name in experiments:
         experiment = load_experiment(locations.train_config(name))
-        models = experiment.models.names
         for fold in train.experiment_folds(locations.lake, experiment):
             for job in ("pretrain", "train"):
                 what = f"{name} {fold.key}"
-                progress.step(job, what, launcher.fold, job, name, fold.key, models)
+                progress.step(job, what, launcher.fold, job, experiment, fold.key)
         progress.step("backtest", name, launcher.backtest, name)
 
 

@@ -3,16 +3,17 @@
     python -m fints_pipeline.train --config configs/train/demo.yaml
 
 does, for every walk-forward fold that the lake has data for, what the Dagster assets do: fit the
-vocabulary and pretrain on the fold's training span, fine-tune, train PatchTST, and predict the
-fold's validation and test bars. Models go to bundles/models/ in the lake, predictions to
-predictions/. With the same seed, machine and number of threads the results are the same to the bit.
+vocabulary on the fold's training span where a model reads tokens, train each of the experiment's
+models after those that it starts from, and predict the fold's validation and test bars. Models go
+to bundles/models/ in the lake, predictions to predictions/. With the same seed, machine and number
+of threads the results are the same to the bit.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,66 +115,39 @@ def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trai
     return Trained(manifest, metrics, time.perf_counter() - started)
 
 
-def pretrain_mlm(
-    lake: Lake, experiment: ExperimentConfig, fold: Fold, tracker: Tracker | None = None
+def train_model(
+    lake: Lake,
+    experiment: ExperimentConfig,
+    fold: Fold,
+    model: str,
+    tracker: Tracker | None = None,
 ) -> Trained:
-    """Pretrain the fold's masked language model on its training span, and publish it.
+    """Train one of the fold's models, and publish it.
 
     Raises:
-        KeyNotFoundError: tokens or the fold's vocabulary are missing.
-    """
-
-    def fit(on_metrics: OnMetrics) -> Fitted:
-        from fints_pipeline.training.pretrain import pretrain
-        from fints_pipeline.training.tokens import load_tokens
-
-        vocabulary = _vocabulary(lake, experiment, fold)
-        data = load_tokens(lake, experiment.data, vocabulary, until_validation(fold))
-        return pretrain(experiment, fold, data, vocabulary, on_metrics)
-
-    return _train(lake, experiment, fold, "mlm", fit, tracker)
-
-
-def finetune_classifier(
-    lake: Lake, experiment: ExperimentConfig, fold: Fold, tracker: Tracker | None = None
-) -> Trained:
-    """Fine-tune the fold's direction classifier from its pretrained model, and publish it.
-
-    Raises:
-        KeyNotFoundError: tokens, labels, the vocabulary or the pretrained model are missing.
+        KeyNotFoundError: a table, the fold's vocabulary or the model to start from is missing.
+        ConfigError: the experiment has no such model, or the data does not suffice for it.
     """
 
     def fit(on_metrics: OnMetrics) -> Fitted:
         from fints_pipeline.training.bundles import open_pretrained
-        from fints_pipeline.training.classify import finetune
-        from fints_pipeline.training.tokens import load_tokens
+        from fints_pipeline.training.job import Job
+        from fints_pipeline.training.tasks import task_module
 
-        vocabulary = _vocabulary(lake, experiment, fold)
-        labels = (experiment.data.direction_label,)
-        data = load_tokens(lake, experiment.data, vocabulary, until_validation(fold), labels)
-        pretrained = open_pretrained(lake, experiment.experiment, fold.key)
-        return finetune(experiment, fold, data, vocabulary, pretrained, on_metrics)
+        config = experiment.model(model)
+        vocabulary = _vocabulary(lake, experiment, fold) if config.reads_tokens else None
+        parents = {
+            tower: open_pretrained(lake, experiment.experiment, fold.key, name)
+            for tower, name in config.parents.items()
+        }
+        task = task_module(config.kind)
+        data = task.load(lake, experiment, config, vocabulary, until_validation(fold))
+        return task.fit(Job(experiment, fold, model, data, vocabulary, parents, on_metrics))
 
-    return _train(lake, experiment, fold, "classifier", fit, tracker)
+    from fints_pipeline.training.run import fit_and_publish
 
-
-def train_patchtst(
-    lake: Lake, experiment: ExperimentConfig, fold: Fold, tracker: Tracker | None = None
-) -> Trained:
-    """Train the fold's PatchTST, and publish it.
-
-    Raises:
-        KeyNotFoundError: features, labels or one of their columns are missing.
-    """
-
-    def fit(on_metrics: OnMetrics) -> Fitted:
-        from fints_pipeline.training import forecast
-
-        columns = Columns(forecast.channels_of(experiment), (experiment.data.label,))
-        data = load_dataset(lake, experiment.data, columns, until_validation(fold))
-        return forecast.train_patchtst(experiment, fold, data, on_metrics)
-
-    return _train(lake, experiment, fold, "patchtst", fit, tracker)
+    tracker = tracker if tracker is not None else NullTracker()
+    return fit_and_publish(lake, experiment, fold, model, fit, tracker, CODE_VERSION)
 
 
 def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Predicted:
@@ -184,34 +158,20 @@ def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> P
         LookAheadError: a model was trained on some of these bars.
         LakeError: the classifier was trained with another vocabulary than the fold's.
     """
-    from fints_pipeline.training import predict
+    from fints_pipeline.training.predict import predict_model
+    from fints_pipeline.training.prediction_table import PREDICTIONS, joined, row_counts
 
     started = time.perf_counter()
-    parts = []
-    if experiment.models.patchtst is not None:
-        parts.append(predict.forecasts(lake, experiment, fold))
-    if experiment.models.classifier is not None:
-        vocabulary = _vocabulary(lake, experiment, fold)
-        parts.append(predict.directions(lake, experiment, fold, vocabulary))
-    table, inputs = predict.joined(parts)
+    vocabulary = _vocabulary(lake, experiment, fold) if experiment.reads_tokens else None
+    names = [name for name in experiment.names if experiment.models[name].predicts]
+    found = [predict_model(lake, experiment, fold, name, vocabulary) for name in names]
+    parts = [part for part in found if part is not None]
+    table = joined([table for part in parts for table in part.tables])
+    inputs = {key: digest for part in parts for key, digest in part.inputs.items()}
     key = fold_key("predictions", experiment.experiment, fold.key)
-    fingerprint = experiment.model_fingerprint("predictions", fold)
-    footer = lake.write(key, table, predict.PREDICTIONS, Lineage(CODE_VERSION, fingerprint, inputs))
-    return Predicted(footer, predict.row_counts(table), time.perf_counter() - started)
-
-
-def _train(
-    lake: Lake,
-    experiment: ExperimentConfig,
-    fold: Fold,
-    model: str,
-    fit: Callable[[OnMetrics], Fitted],
-    tracker: Tracker | None,
-) -> Trained:
-    from fints_pipeline.training.run import fit_and_publish
-
-    tracker = tracker if tracker is not None else NullTracker()
-    return fit_and_publish(lake, experiment, fold, model, fit, tracker, CODE_VERSION)
+    made_with = experiment.model_fingerprint("predictions", fold)
+    footer = lake.write(key, table, PREDICTIONS, Lineage(CODE_VERSION, made_with, inputs))
+    return Predicted(footer, row_counts(table), time.perf_counter() - started)
 
 
 def _vocabulary_key(experiment: ExperimentConfig, fold: Fold) -> BundleKey:
@@ -225,28 +185,32 @@ def _vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> FoldVoc
 
     key = _vocabulary_key(experiment, fold)
     encoder = Vocabulary.load(lake.open_bundle(key))
-    return FoldVocabulary(encoder, tuple(FIELDS), key, lake.bundle_manifest(key).digest)
-
-
-STAGES: dict[str, Callable[..., Trained]] = {
-    "mlm": pretrain_mlm,
-    "classifier": finetune_classifier,
-    "patchtst": train_patchtst,
-}
+    values = tuple(len(names) for names in FIELDS.values())
+    return FoldVocabulary(encoder, tuple(FIELDS), values, key, lake.bundle_manifest(key).digest)
 
 
 def train_fold(
     lake: Lake, experiment: ExperimentConfig, fold: Fold, models: Sequence[str], tracker: Tracker
 ) -> dict[str, Trained | Predicted]:
-    """Run the stages of the named models in order; predict when all of the experiment's ran."""
+    """Train the named models in order; predict when they are all of the experiment's.
+
+    The vocabulary is fitted first where one of them reads tokens without another's weights to
+    start from.
+    """
     results: dict[str, Trained | Predicted] = {}
-    if "mlm" in models:
+    if any(_starts_tokens(experiment, name) for name in models):
         results["vocabulary"] = fit_vocabulary(lake, experiment, fold)
     for name in models:
-        results[name] = STAGES[name](lake, experiment, fold, tracker)
-    if set(models) == set(experiment.models.names):
+        results[name] = train_model(lake, experiment, fold, name, tracker)
+    if set(models) == set(experiment.names):
         results["predictions"] = write_predictions(lake, experiment, fold)
     return results
+
+
+def _starts_tokens(experiment: ExperimentConfig, name: str) -> bool:
+    model = experiment.model(name)
+    parents = (experiment.models[parent] for parent in model.parents.values())
+    return model.reads_tokens and not any(parent.reads_tokens for parent in parents)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -81,13 +81,20 @@ def Components(package: str, base: type[T]) -> Any:
     return Annotated[tuple[kind, ...], BeforeValidator(build), PlainSerializer(_dump)]
 
 
+def ComponentOf(package: str, base: type[T]) -> Any:
+    """Return a pydantic field type: one component of ``package``, built from a YAML map."""
+    kind: Any = base
+    build = BeforeValidator(lambda value: _build_one(package, base, value))
+    return Annotated[kind, build, PlainSerializer(_dump_one)]
+
+
 def _build_one(package: str, base: type[T], item: object) -> T:
     if isinstance(item, base):
         return item
     if isinstance(item, str):
         item = {"name": item}
     if not isinstance(item, Mapping):
-        raise ValueError(f"write an item as `{{name: …}}`, not {item!r}")
+        raise ValueError(f"write it as `{{name: …}}`, not {item!r}")
     try:
         return load_component(package, base, item)
     except ConfigError as error:
@@ -95,7 +102,11 @@ def _build_one(package: str, base: type[T], item: object) -> T:
 
 
 def _dump(components: tuple[Component, ...]) -> list[dict[str, Any]]:
-    return [{"name": c.name, **c.model_dump()} for c in components]
+    return [_dump_one(component) for component in components]
+
+
+def _dump_one(component: Component) -> dict[str, Any]:
+    return {"name": component.name, **component.model_dump()}
 
 
 def _find(package: str, name: str, base: type[T]) -> type[T] | None:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -104,7 +104,8 @@ def _jsonable(value: object) -> object:
 def _describe(error: ValidationError, model: type[BaseModel], prefix: str | None) -> str:
     lines = []
     for problem in error.errors():
-        keys = ".".join(str(part) for part in (*([prefix] if prefix else []), *problem["loc"]))
+        parts = (*([prefix] if prefix else []), *problem["loc"])
+        keys = ".".join(str(part) for part in parts if not _is_tag(part))
         if problem["type"] == "missing":
             lines.append(f"key `{keys}` is missing")
         elif problem["type"] == "extra_forbidden":
@@ -115,39 +116,40 @@ def _describe(error: ValidationError, model: type[BaseModel], prefix: str | None
     return "; ".join(lines)
 
 
+def _is_tag(part: int | str) -> bool:
+    """Return whether a part of a key path names the chosen member of a union, no key."""
+    return isinstance(part, str) and part.startswith("<")
+
+
 def _advise(error: ValidationError, model: type[BaseModel]) -> str | None:
     for problem in error.errors():
         if problem["type"] == "extra_forbidden":
-            owner = _model_at(model, problem["loc"][:-1])
-            if owner is not None:
-                return nearest(str(problem["loc"][-1]), owner.model_fields)
+            owners = _models_at(model, problem["loc"][:-1])
+            fields = {name for owner in owners for name in owner.model_fields}
+            if fields:
+                return nearest(str(problem["loc"][-1]), sorted(fields))
     return None
 
 
-def _model_at(model: type[BaseModel], loc: Sequence[int | str]) -> type[BaseModel] | None:
-    """Return the model that a key path leads to, where it can be told from the annotations."""
-    current: object = model
+def _models_at(model: type[BaseModel], loc: Sequence[int | str]) -> list[type[BaseModel]]:
+    """Return the models that a key path may lead to, as far as the annotations tell.
+
+    Within a mapping the key is not a field: the models of its values stay candidates.
+    """
+    current: list[type[BaseModel]] = [model]
     for part in loc:
-        if isinstance(part, int):
+        if isinstance(part, int) or _is_tag(part):
             continue
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
-            return None
-        if part not in current.model_fields:
-            return None
-        current = _inner_model(current.model_fields[part].annotation)
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return current
-    return None
+        found = [m.model_fields[part].annotation for m in current if part in m.model_fields]
+        if found:
+            current = [inner for annotation in found for inner in _inner_models(annotation)]
+    return current
 
 
-def _inner_model(annotation: object) -> object:
-    if get_origin(annotation) is None:
-        return annotation
-    for argument in get_args(annotation):
-        inner = _inner_model(argument)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner
-    return None
+def _inner_models(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [inner for argument in get_args(annotation) for inner in _inner_models(argument)]
 
 
 def _neighbours(path: Path) -> str | None:

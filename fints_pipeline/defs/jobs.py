@@ -5,11 +5,11 @@ import dagster as dg
 SERIES_ASSETS = ("bars", "features", "labels", "brooks_tokens")
 """Assets of one instrument's month, in an order in which they can be made."""
 
-FOLD_ASSETS: dict[str, dict[str, str | None]] = {
-    "pretrain": {"token_vocabulary": "mlm", "pretrained_mlm": "mlm"},
-    "train": {"finetuned_classifier": "classifier", "patchtst": "patchtst", "predictions": None},
+FOLD_ASSETS: dict[str, tuple[str, ...]] = {
+    "pretrain": ("token_vocabulary", "pretrained_models"),
+    "train": ("trained_models", "predictions"),
 }
-"""Assets of the jobs over folds, each with the model of the experiment that it is for."""
+"""Assets of the jobs over folds, in the order in which they run."""
 
 ingest = dg.define_asset_job(
     "ingest",
@@ -29,15 +29,30 @@ folds = dg.define_asset_job(
 pretrain = dg.define_asset_job(
     "pretrain",
     dg.AssetSelection.assets(*FOLD_ASSETS["pretrain"]),
-    description="Vocabulary and masked language model of one fold's training span.",
+    description="Vocabulary of one fold, and the models that its other models start from.",
 )
 train = dg.define_asset_job(
     "train",
     dg.AssetSelection.assets(*FOLD_ASSETS["train"]),
-    description="Fine-tuned classifier, PatchTST and the predictions of one fold.",
+    description="The other models of one fold, and what its models predict.",
 )
 backtest = dg.define_asset_job(
     "backtest",
     dg.AssetSelection.assets("walk_forward_backtest", "backtest_report"),
     description="Walk-forward backtest and report of one experiment.",
 )
+
+
+def needed_assets(job: str, experiment) -> list[str]:
+    """Return the assets of `pretrain` or `train` that an experiment has a use for.
+
+    Args:
+        job: "pretrain" or "train".
+        experiment: an `ExperimentConfig`.
+    """
+    unused = set()
+    if not experiment.reads_tokens:
+        unused.add("token_vocabulary")
+    if not experiment.pretrained:
+        unused.add("pretrained_models")
+    return [name for name in FOLD_ASSETS[job] if name not in unused]

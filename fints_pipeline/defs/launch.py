@@ -8,7 +8,7 @@ import dagster as dg
 
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.defs.home import opened_instance
-from fints_pipeline.defs.jobs import FOLD_ASSETS
+from fints_pipeline.defs.jobs import needed_assets
 from fints_pipeline.defs.partitions import (
     INSTRUMENTS,
     fold_partition,
@@ -45,12 +45,12 @@ class Launcher:
         """Make partitions of the experiments' folds."""
         self._run("folds")
 
-    def fold(self, job: str, experiment: str, fold: str, models: Sequence[str]) -> None:
-        """Run `pretrain` or `train` for one fold, for the models that the experiment has."""
-        assets = [asset for asset in FOLD_ASSETS[job] if FOLD_ASSETS[job][asset] in (*models, None)]
-        selection = [dg.AssetKey(asset) for asset in assets]
-        if any(FOLD_ASSETS[job][asset] for asset in assets):
-            self._run(job, fold_partition(experiment, fold), asset_selection=selection)
+    def fold(self, job: str, experiment: Any, fold: str) -> None:
+        """Run `pretrain` or `train` for one fold of an `ExperimentConfig`, if it has any of it."""
+        selection = [dg.AssetKey(asset) for asset in needed_assets(job, experiment)]
+        if selection:
+            key = fold_partition(experiment.experiment, fold)
+            self._run(job, key, asset_selection=selection)
 
     def backtest(self, experiment: str) -> None:
         """Run the backtest and report of one experiment."""

@@ -1,12 +1,10 @@
 """Training that starts by itself once a fold's data is complete; off until someone turns it on."""
 
-from collections.abc import Collection
-
 import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.defs.folds import complete_folds, fold_keys
-from fints_pipeline.defs.jobs import FOLD_ASSETS, backtest, pretrain, train
+from fints_pipeline.defs.jobs import FOLD_ASSETS, backtest, needed_assets, pretrain, train
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, fold_partition
 from fints_pipeline.defs.resources import Project
 
@@ -56,12 +54,10 @@ def retraining_sensor(context: dg.SensorEvaluationContext, project: Project):
 def _next_step(
     project: Project, experiment: str, key: str, done: dict[str, set[str]]
 ) -> dg.RunRequest | None:
-    models = _models(project, experiment)
-    for job in ("pretrain", "train"):
-        assets = [name for name, model in FOLD_ASSETS[job].items() if model in (*models, None)]
-        if any(FOLD_ASSETS[job][name] for name in assets) and any(
-            key not in done[name] for name in assets
-        ):
+    config = _config(project, experiment)
+    for job in FOLD_ASSETS:
+        assets = needed_assets(job, config)
+        if any(key not in done[name] for name in assets):
             return dg.RunRequest(
                 run_key=f"{job}:{key}",
                 job_name=job,
@@ -71,10 +67,10 @@ def _next_step(
     return None
 
 
-def _models(project: Project, experiment: str) -> Collection[str]:
+def _config(project: Project, experiment: str):
     from fints_pipeline.training.config import load_experiment
 
-    return load_experiment(project.locations.train_config(experiment)).models.names
+    return load_experiment(project.locations.train_config(experiment))
 
 
 def _backtest(experiment: str, keys: list[str]) -> dg.RunRequest:

@@ -1,13 +1,11 @@
-"""Assets cut by walk-forward fold: vocabulary, pretraining, fine-tuning, forecasts, predictions."""
-
-import os
-from typing import Any
+"""Assets cut by walk-forward fold: vocabulary, pretrained and trained models, predictions."""
 
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
+from fints_pipeline.defs.models import models_result, unused
 from fints_pipeline.defs.partitions import FOLDS, check_known, split_fold
 from fints_pipeline.defs.resources import Mlflow, Project
 
@@ -37,64 +35,54 @@ def token_vocabulary(context: dg.AssetExecutionContext, project: Project):
     from fints_pipeline import train
 
     experiment, fold = _fold(context, project)
+    if not experiment.reads_tokens:
+        return unused("no model of the experiment reads tokens")
     result = train.fit_vocabulary(project.lake, experiment, fold)
     key = BundleKey.of("vocabularies", experiment=experiment.experiment, fold=fold.key)
     return _bundle_result(project, key, result)
 
 
 @dg.asset(
-    deps=["token_vocabulary"],
+    deps=["token_vocabulary", *_after("features")],
     partitions_def=FOLDS,
     backfill_policy=_ONE_RUN_A_FOLD,
     group_name="models",
     kinds={"pytorch", "huggingface"},
     owners=["team:research"],
-    code_version="1",
+    code_version="2",
 )
 @explained
-def pretrained_mlm(context: dg.AssetExecutionContext, project: Project, mlflow: Mlflow):
-    """BertForMaskedLM, pretrained on the tokens of the fold's training span and no others."""
-    return _train(context, project, mlflow, "mlm", "pretrain_mlm")
+def pretrained_models(context: dg.AssetExecutionContext, project: Project, mlflow: Mlflow):
+    """Models that others of the experiment start from, such as a language model of its tokens."""
+    experiment, fold = _fold(context, project)
+    return _train(context, project, mlflow, experiment, fold, experiment.pretrained)
 
 
 @dg.asset(
-    deps=["pretrained_mlm", *_after("labels")],
+    deps=["token_vocabulary", "pretrained_models", *_after("features", "labels")],
     partitions_def=FOLDS,
     backfill_policy=_ONE_RUN_A_FOLD,
     group_name="models",
     kinds={"pytorch", "huggingface"},
     owners=["team:research"],
-    code_version="1",
+    code_version="2",
 )
 @explained
-def finetuned_classifier(context: dg.AssetExecutionContext, project: Project, mlflow: Mlflow):
-    """Sequence classifier of the next move, fine-tuned from the fold's pretrained weights."""
-    return _train(context, project, mlflow, "classifier", "finetune_classifier")
+def trained_models(context: dg.AssetExecutionContext, project: Project, mlflow: Mlflow):
+    """The experiment's other models: forecasters, classifiers and estimators of the next move."""
+    experiment, fold = _fold(context, project)
+    names = [name for name in experiment.names if name not in experiment.pretrained]
+    return _train(context, project, mlflow, experiment, fold, names)
 
 
 @dg.asset(
-    deps=_after("features", "labels"),
-    partitions_def=FOLDS,
-    backfill_policy=_ONE_RUN_A_FOLD,
-    group_name="models",
-    kinds={"pytorch"},
-    owners=["team:research"],
-    code_version="1",
-)
-@explained
-def patchtst(context: dg.AssetExecutionContext, project: Project, mlflow: Mlflow):
-    """PatchTST forecaster of the continuous features, trained on the fold's training span."""
-    return _train(context, project, mlflow, "patchtst", "train_patchtst")
-
-
-@dg.asset(
-    deps=["finetuned_classifier", "patchtst"],
+    deps=["pretrained_models", "trained_models"],
     partitions_def=FOLDS,
     backfill_policy=_ONE_RUN_A_FOLD,
     group_name="models",
     kinds={"parquet", "pytorch"},
     owners=["team:research"],
-    code_version="1",
+    code_version="2",
 )
 @explained
 def predictions(context: dg.AssetExecutionContext, project: Project):
@@ -126,37 +114,26 @@ def _fold(context, project):
     return experiment, folds[check_known(f"fold of {name}", key, sorted(folds))]
 
 
-def _train(context, project, mlflow, model: str, function: str) -> dg.MaterializeResult:
+def _train(context, project, mlflow, experiment, fold, names) -> dg.MaterializeResult:
+    """Train some models of a fold; what each came to stands in the asset's metadata."""
     from fints_pipeline import train
     from fints_pipeline.training.tracking import MlflowTracker
 
-    experiment, fold = _fold(context, project)
     tags = {
         "dagster.run_id": context.run.run_id,
         "dagster.asset": context.asset_key.to_user_string(),
         "dagster.partition": context.partition_key,
     }
     tracker = MlflowTracker(mlflow, tags=tags)
-    result = getattr(train, function)(project.lake, experiment, fold, tracker)
-    key = BundleKey.of("models", experiment=experiment.experiment, fold=fold.key, model=model)
-    return _bundle_result(project, key, result, _mlflow_metadata(mlflow, result.run_id))
+    results = {
+        name: train.train_model(project.lake, experiment, fold, name, tracker) for name in names
+    }
+    return models_result(project.lake, experiment, fold, results, mlflow)
 
 
-def _mlflow_metadata(mlflow, run_id: str | None) -> dict[str, Any]:
-    """Return the run's id and its address on the page that `make mlflow` serves."""
-    if run_id is None:
-        return {}
-    experiment_id = mlflow.get_run(run_id).info.experiment_id
-    page = os.environ.get("FINTS_MLFLOW_PAGE", "http://127.0.0.1:5000")
-    url = f"{page}/#/experiments/{experiment_id}/runs/{run_id}"
-    return {"mlflow_run_id": run_id, "mlflow_run": dg.MetadataValue.url(url)}
-
-
-def _bundle_result(
-    project, key: BundleKey, result, more: dict[str, Any] | None = None
-) -> dg.MaterializeResult:
+def _bundle_result(project, key: BundleKey, result) -> dg.MaterializeResult:
     manifest = result.manifest
-    metadata = bundle_metadata(manifest, str(project.lake.root / key.folder)) | (more or {})
+    metadata = bundle_metadata(manifest, str(project.lake.root / key.folder))
     metadata |= numbers(result.metrics)
     metadata["seconds"] = dg.MetadataValue.float(result.seconds)
     return dg.MaterializeResult(

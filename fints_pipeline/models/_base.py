@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeVar, cast
 
 from fints_pipeline.base.components import Component, available, load_component
 from fints_pipeline.base.errors import LakeError
@@ -34,6 +34,11 @@ Task = Literal[
 
 class NetworkConfig(Component):
     """A network's settings; its name is the name of the module that defines it."""
+
+    mixes_channels: ClassVar[bool] = False
+    """Whether a channel's output depends on the others: then none may be left out."""
+    samples_paths: ClassVar[bool] = False
+    """Whether forecasts come from the network's ``sample``, as paths (S, B, H, C)."""
 
 
 C = TypeVar("C", bound=NetworkConfig)

@@ -36,21 +36,36 @@ class Batches:
         seed: of order and draws.
         step: optimiser steps taken so far; it tells the epoch and the batches to skip.
         shuffle: off for evaluation, where every pass is then the same.
+        accumulate: batches a step.
     """
 
     def __init__(
-        self, samples: Samples, size: int, seed: int, *, step: int = 0, shuffle: bool = True
+        self,
+        samples: Samples,
+        size: int,
+        seed: int,
+        *,
+        step: int = 0,
+        shuffle: bool = True,
+        accumulate: int = 1,
     ) -> None:
         self.samples = samples
         self.size = size
         self.seed = seed
         self.shuffle = shuffle
-        self.epoch, self.skip = divmod(step, self.per_epoch)
+        self.accumulate = accumulate
+        self.epoch, done = divmod(step, self.steps_per_epoch)
+        self.skip = done * accumulate
 
     @property
     def per_epoch(self) -> int:
         """Batches in a whole epoch."""
         return -(-len(self.samples) // self.size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in a whole epoch; the last may be of fewer batches."""
+        return -(-self.per_epoch // self.accumulate)
 
     def __len__(self) -> int:
         """Return the number of batches left in this epoch."""

@@ -11,9 +11,6 @@ from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage
 from fints_pipeline.models._base import NetworkConfig, network_module
 from fints_pipeline.training.record import TrainingRecord
 
-NETWORKS = {"mlm": "brooks_mlm", "classifier": "brooks_classifier", "patchtst": "patchtst"}
-"""The network (a module of fints_pipeline.models) behind each of an experiment's models."""
-
 
 @dataclass(frozen=True)
 class Fitted:
@@ -62,20 +59,25 @@ def load_model(lake: Lake, experiment: str, fold: str, model: str) -> Loaded:
     """
     key = model_key(experiment, fold, model)
     folder = lake.open_bundle(key)
-    network = network_module(NETWORKS[model]).load(folder)
-    return Loaded(network, TrainingRecord.read(folder), lake.bundle_manifest(key).digest)
+    record = TrainingRecord.read(folder)
+    network = network_module(record.network.name).load(folder)
+    return Loaded(network, record, lake.bundle_manifest(key).digest)
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The bundle of a fold's pretrained model: where its files lie, its key and digest."""
+    """The bundle of a model to start from: where its files lie, its key and digest."""
 
     folder: Path
     key: BundleKey
     digest: str
 
 
-def open_pretrained(lake: Lake, experiment: str, fold: str) -> Pretrained:
-    """Return the fold's published masked language model, its files' digests checked."""
-    key = model_key(experiment, fold, "mlm")
+def open_pretrained(lake: Lake, experiment: str, fold: str, model: str) -> Pretrained:
+    """Return one of the fold's published models to start from, its files' digests checked.
+
+    Raises:
+        KeyNotFoundError: it has not been trained.
+    """
+    key = model_key(experiment, fold, model)
     return Pretrained(lake.open_bundle(key), key, lake.bundle_manifest(key).digest)

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
-from fints_pipeline.training.config import MODEL_NAMES, ExperimentConfig
+from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import MlflowTracker, NullTracker, Tracker
 from fints_pipeline.walkforward.folds import Fold
@@ -30,9 +30,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add("--list-folds", action="store_true", help="print the folds that the lake suffices for")
     add(
         "--model",
-        choices=MODEL_NAMES,
-        help="train this model alone, and write no predictions; "
-        "mlm fits the vocabulary first, classifier starts from the mlm in the lake",
+        metavar="NAME",
+        help="train this model alone, and write no predictions; what it starts from, and the "
+        "vocabulary, are taken from the lake",
     )
     add("--lake", type=Path, help="the lake's folder (default: FINTS_LAKE or data_lake)")
     return parser
@@ -61,12 +61,8 @@ def choose_models(experiment: ExperimentConfig, name: str | None) -> tuple[str, 
         ConfigError: the experiment does not have it.
     """
     if name is None:
-        return experiment.models.names
-    if name not in experiment.models.names:
-        raise ConfigError(
-            f"experiment {experiment.experiment!r} has no model {name!r}",
-            fix="it has " + ", ".join(experiment.models.names),
-        )
+        return experiment.names
+    experiment.model(name)
     return (name,)
 
 

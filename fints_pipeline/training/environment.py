@@ -17,7 +17,7 @@ def environment_tags(experiment: ExperimentConfig) -> dict[str, str]:
 
     tags = {
         "seed": str(experiment.seed),
-        "threads": str(experiment.threads),
+        "threads": str(experiment.hardware.threads),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "torch_version": str(torch.__version__),
         **_git_tags(),

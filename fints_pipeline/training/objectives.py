@@ -1,4 +1,4 @@
-"""Losses: a network and a batch in, the batch's mean loss and its weight out.
+"""Objectives: a network and a batch in, the batch's mean loss and its weight out.
 
 The weight makes means of several batches add up to the mean over all their samples.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fints_pipeline.training.batches import Batch
+from fints_pipeline.training.calls import call
+from fints_pipeline.training.losses import ClassLoss, ForecastLoss
 from fints_pipeline.training.masking import IGNORED
 
 Objective = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
@@ -19,34 +22,61 @@ Objective = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
 
 def masked_cross_entropy(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Cross-entropy (nats) of the tokens that were hidden; weighted by their number."""
-    output = network(input_ids=batch["input_ids"])
+    output = token_output(network, batch)
     hidden = batch["labels"] != IGNORED
     # The softmax over the vocabulary is most of a small model's work: hidden positions only.
     return cross_entropy(output.logits[hidden], batch["labels"][hidden]), hidden.sum()
 
 
-@dataclass(frozen=True)
-class ClassCrossEntropy:
-    """Cross-entropy (nats) of classes, each with a weight."""
+def token_output(network: nn.Module, batch: Batch) -> Any:
+    """Return a token network's output; labels are kept from it, its loss is not used."""
+    names = ("input_ids", "attention_mask")
+    return network(**{name: batch[name] for name in names if name in batch})
 
+
+@dataclass(frozen=True)
+class ClassObjective:
+    """A loss of classes, each with a weight."""
+
+    loss: ClassLoss
     class_weights: Tensor
 
     def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weighted mean and the sum of the samples' weights."""
-        output = network(input_ids=batch["input_ids"])
-        weights = self.class_weights.to(output.logits)
-        loss = cross_entropy(output.logits, batch["labels"], weight=weights)
-        return loss, weights[batch["labels"]].sum()
+        logits = token_output(network, batch).logits
+        return self.loss(logits, batch["labels"], self.class_weights)
 
 
 @dataclass(frozen=True)
-class ChannelSquaredError:
-    """Squared error of forecasts, in scaled units: a weighted mean over the channels."""
+class ForecastObjective:
+    """A loss of forecasts, in scaled units: a weighted mean over the channels.
 
+    Attributes:
+        loss: of each number; None takes the head's own.
+        head: of the network, None for a point forecast without one.
+        channel_weights: (C,).
+        target: place of the target channel, the only one of networks that forecast no other.
+        scale_IC: by instrument and channel; see `ForecastLoss`.
+    """
+
+    loss: ForecastLoss | None
+    head: Any
     channel_weights: Tensor
+    target: int
+    scale_IC: Tensor
 
     def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the mean over samples and steps, and the number of samples."""
-        error_C = (network(batch["past"]) - batch["future"]).square().mean(dim=(0, 1))
-        weights = self.channel_weights.to(error_C)
-        return (error_C * weights).sum() / weights.sum(), error_C.new_tensor(len(batch["past"]))
+        forecast, actual = call(network, batch, teach=True), batch["future"]
+        weights = self.channel_weights
+        scale_BC = self.scale_IC.to(forecast)[batch["instrument"]]
+        if forecast.shape[2] < actual.shape[2]:
+            only = slice(self.target, self.target + 1)
+            actual, weights, scale_BC = actual[:, :, only], weights[only], scale_BC[:, only]
+        if self.loss is not None:
+            each_BHC = self.loss(forecast, actual, scale_BC)
+        else:
+            each_BHC = self.head.loss(forecast, actual)
+        error_C = each_BHC.mean(dim=(0, 1))
+        weights = weights.to(error_C)
+        return (error_C * weights).sum() / weights.sum(), error_C.new_tensor(len(actual))

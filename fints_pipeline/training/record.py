@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -14,6 +14,7 @@ from pydantic import Field
 from fints_pipeline.base.config import Config, parse_config
 from fints_pipeline.base.errors import LakeError, LookAheadError
 from fints_pipeline.training.config import ExperimentConfig
+from fints_pipeline.training.config.model import Network
 from fints_pipeline.training.dataset import Stamps
 from fints_pipeline.training.scalers import Scaler
 from fints_pipeline.walkforward.folds import Fold
@@ -30,7 +31,7 @@ class FitRecord(Config):
         parameters: trainable scalars of the network.
         steps: optimiser steps taken.
         best_epoch: the epoch whose weights were kept.
-        stopped_by: "epochs", "patience" or "max_seconds".
+        stopped_by: "epochs", "patience", "max_seconds" or "nothing to fit".
         history: per epoch train and early-stopping loss and learning rate.
     """
 
@@ -49,7 +50,8 @@ class TrainingRecord(Config):
     Attributes:
         experiment: its name.
         experiment_fingerprint: names its config's values.
-        model: "mlm", "classifier" or "patchtst".
+        model: its name in the experiment.
+        network: its network's config, with what training filled in.
         fold: `Fold.to_json`: the spans that the model was trained and early-stopped on.
         inputs: digests of every partition and bundle that training read.
         frequency: of the bars.
@@ -63,13 +65,20 @@ class TrainingRecord(Config):
         target: channel that gives the expected return.
         label_steps: steps after the current bar over which the label's return runs.
         scalers: per instrument, fitted on the training span.
-        class_weights: of the classes down, flat, up in the loss.
+        cumulative: whether forecasts are of the sums of the next returns.
+        output: what the network says of a bar: a "return", a "position" in [−1, 1], probabilities
+            of "classes", or "none" where it makes no predictions.
+        label: column of the labels table that its classes are of.
+        classes: the label's values in the order of the classes.
+        class_names: what they are called.
+        class_weights: of the classes in the loss.
         vocabulary_digest: of the fold's vocabulary.
     """
 
     experiment: str
     experiment_fingerprint: str
     model: str
+    network: Network
     fold: str
     inputs: dict[str, str]
     frequency: str
@@ -83,6 +92,11 @@ class TrainingRecord(Config):
     target: str | None = None
     label_steps: int | None = None
     scalers: Mapping[str, Scaler] = Field(default_factory=dict)
+    cumulative: bool = False
+    output: Literal["return", "position", "classes", "none"] = "return"
+    label: str | None = None
+    classes: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
     class_weights: tuple[float, ...] | None = None
     vocabulary_digest: str | None = None
 
@@ -140,6 +154,6 @@ def common_fields(experiment: ExperimentConfig, fold: Fold, model: str) -> dict[
         "fold": fold.to_json(),
         "frequency": experiment.data.frequency,
         "seed": experiment.seed,
-        "threads": experiment.threads,
+        "threads": experiment.hardware.threads,
         "torch_version": str(torch.__version__),
     }

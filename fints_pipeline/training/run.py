@@ -31,7 +31,7 @@ def fit_and_publish(
         lake: where the model goes.
         experiment: its config.
         fold: its spans.
-        model: "mlm", "classifier" or "patchtst".
+        model: its name in the experiment.
         fit: reads the data and fits; is given the function that logs an epoch.
         tracker: where to log.
         code_version: of the stage.
@@ -39,7 +39,7 @@ def fit_and_publish(
     started = time.perf_counter()
     with tracker.run(experiment, fold.key, model) as log:
         log.tags(environment_tags(experiment))
-        log.parameters(getattr(experiment.models, model).model_dump(mode="json"))
+        log.parameters(experiment.model(model).model_dump(mode="json"))
         spans = fold.spans.items()
         log.parameters({"span": {name: f"{span.first} to {span.last}" for name, span in spans}})
         fitted = fit(log.metrics)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fints_pipeline.training.dataset import FloatArray
+from fints_pipeline.training.outlook import LEVELS
 
 _TINY = 1e-12
 
@@ -31,3 +32,16 @@ def correlation(a: FloatArray, b: FloatArray) -> float:
     if len(a) < 3 or a.std() < _TINY or b.std() < _TINY:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def quantile_scores(quantile_NQ: FloatArray, actual_N: FloatArray) -> dict[str, float]:
+    """Return the pinball loss over the known levels, and how often 5 to 95 % held what came."""
+    levels = np.array(LEVELS)
+    known = np.asarray(np.isfinite(quantile_NQ).all(axis=0))
+    error_NQ = actual_N[:, None] - quantile_NQ[:, known]
+    q = levels[known]
+    scores = {"pinball": float(np.maximum(q * error_NQ, (q - 1) * error_NQ).mean())}
+    if np.isfinite(quantile_NQ[:, [0, -1]]).all():
+        inside = (quantile_NQ[:, 0] <= actual_N) & (actual_N <= quantile_NQ[:, -1])
+        scores["coverage_90"] = float(inside.mean())
+    return scores

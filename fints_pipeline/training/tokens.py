@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fints_pipeline.base.lake import BundleKey, Lake
+from fints_pipeline.training.class_labels import noted_names
 from fints_pipeline.training.config import DataConfig
 from fints_pipeline.training.dataset import BoolArray, Columns, Series, Stamps, load_dataset
+from fints_pipeline.training.token_form import Encoder, FactorisedForm, FlatForm, TokenForm
 from fints_pipeline.training.windows import WindowTable, window_fits
 from fints_pipeline.walkforward.folds import Span
 
@@ -23,27 +24,17 @@ FRAME = 2  # positions that `<cls>` and `<sep>` take
 
 @dataclass(frozen=True)
 class TokenLine:
-    """One instrument's good bars, each with its id in the fold's vocabulary.
+    """One instrument's good bars, each with its id in the fold's vocabulary, or an id a field.
 
     Filled bars are left out: the grammar's windows count good bars only.
 
     Attributes:
         series: without filled bars.
-        ids: (T,) int64.
+        ids: (T,) int64, (T, F) where fields are kept apart.
     """
 
     series: Series
     ids: Ids
-
-
-class Encoder(Protocol):
-    """A fold's vocabulary, as far as training needs it; tokenizers are out of its reach."""
-
-    def __len__(self) -> int:
-        """Return the number of ids, the special ones included."""
-
-    def encode(self, tokens: NDArray[np.int8]) -> Ids:
-        """Return the flat ids (T,) of factorised tokens (T, K)."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +44,38 @@ class FoldVocabulary:
     Attributes:
         encoder: gives ids.
         fields: token columns (K) that it encodes, in order.
+        values: number of the grammar's values of each.
         key: of its bundle.
         digest: of its bundle.
     """
 
     encoder: Encoder
     fields: tuple[str, ...]
+    values: tuple[int, ...]
     key: BundleKey
     digest: str
 
 
 @dataclass(frozen=True)
 class TokenData:
-    """Token lines of a span, and the digests of what was read."""
+    """Token lines of a span.
+
+    Attributes:
+        lines: one an instrument.
+        inputs: digests of what was read.
+        form: of the ids.
+        class_names: what the labels table says of its columns' values.
+    """
 
     lines: tuple[TokenLine, ...]
     inputs: dict[str, str]
+    form: TokenForm
+    class_names: dict[str, dict[str, str]]
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The lines' good bars."""
+        return tuple(line.series for line in self.lines)
 
 
 def load_tokens(
@@ -77,17 +84,33 @@ def load_tokens(
     vocabulary: FoldVocabulary,
     span: Span,
     labels: tuple[str, ...] = (),
+    features: tuple[str, ...] = (),
+    *,
+    factorised: bool = False,
 ) -> TokenData:
     """Read and encode every instrument's good bars whose session lies in ``span``.
 
+    Args:
+        lake: where the tables are.
+        data: instruments and frequency.
+        vocabulary: the fold's.
+        span: first and last session.
+        labels: columns of the labels table.
+        features: columns of the features table.
+        factorised: keep a bar's fields apart rather than encode them as one id.
+
     Raises:
         KeyNotFoundError: tokens, labels or one of their columns are missing.
-        LakeError: tokens and labels do not hold the same bars.
+        LakeError: tables do not hold the same bars.
     """
-    read = load_dataset(lake, data, Columns(labels=labels, tokens=vocabulary.fields), span)
+    read = load_dataset(lake, data, Columns(features, labels, vocabulary.fields), span)
     good = [one.good_bars() for one in read.series]
-    lines = tuple(TokenLine(one, vocabulary.encoder.encode(one.tokens)) for one in good)
-    return TokenData(lines, {**read.inputs, str(vocabulary.key): vocabulary.digest})
+    form: TokenForm = FlatForm(vocabulary.encoder)
+    if factorised:
+        form = FactorisedForm(vocabulary.values)
+    lines = tuple(TokenLine(one, form.ids(one.tokens)) for one in good)
+    inputs = {**read.inputs, str(vocabulary.key): vocabulary.digest}
+    return TokenData(lines, inputs, form, noted_names(read.footers.values()))
 
 
 def id_table(lines: Sequence[TokenLine]) -> WindowTable:

@@ -29,6 +29,7 @@ class WindowTable:
         kind = np.float32 if joined.dtype.kind == "f" else np.int64
         self.values = torch.from_numpy(np.ascontiguousarray(joined, dtype=kind))
         self.offsets = np.cumsum([0, *(len(block) for block in blocks)])[:-1]
+        self._offsets = torch.from_numpy(self.offsets.astype(np.int64))
 
     def global_rows(self, series: int, chosen: BoolArray, stride: int = 1) -> Rows:
         """Return the global rows of every ``stride``-th of a series' chosen rows.
@@ -42,6 +43,10 @@ class WindowTable:
         local = np.flatnonzero(chosen)
         rows: Rows = self.offsets[series] + local[local % stride == 0]
         return rows
+
+    def series_of(self, rows: Tensor) -> Tensor:
+        """Return the number of the series that each global row belongs to, int64 (B,)."""
+        return torch.bucketize(rows, self._offsets, right=True) - 1
 
     def past(self, rows: Tensor, length: int) -> Tensor:
         """Return rows t − length + 1 … t of each t: (B, L) or (B, L, F)."""

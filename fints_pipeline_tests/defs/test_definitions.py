@@ -17,10 +17,13 @@ GRAPH = {
     "brooks_tokens": (("bars", "brooks_tokens"), "instrument|month", "tokens"),
     "walk_forward_folds": (("features",), None, "models"),
     "token_vocabulary": (("brooks_tokens",), "folds", "tokens"),
-    "pretrained_mlm": (("token_vocabulary",), "folds", "models"),
-    "finetuned_classifier": (("labels", "pretrained_mlm"), "folds", "models"),
-    "patchtst": (("features", "labels"), "folds", "models"),
-    "predictions": (("finetuned_classifier", "patchtst"), "folds", "models"),
+    "pretrained_models": (("features", "token_vocabulary"), "folds", "models"),
+    "trained_models": (
+        ("features", "labels", "pretrained_models", "token_vocabulary"),
+        "folds",
+        "models",
+    ),
+    "predictions": (("pretrained_models", "trained_models"), "folds", "models"),
     "walk_forward_backtest": (("bars", "predictions"), "experiments", "evaluation"),
     "backtest_report": (("walk_forward_backtest",), "experiments", "evaluation"),
 }
@@ -28,8 +31,8 @@ JOBS = {
     "ingest": {"raw_archives"},
     "data": {"bars", "features", "labels", "brooks_tokens"},
     "folds": {"walk_forward_folds"},
-    "pretrain": {"token_vocabulary", "pretrained_mlm"},
-    "train": {"finetuned_classifier", "patchtst", "predictions"},
+    "pretrain": {"token_vocabulary", "pretrained_models"},
+    "train": {"trained_models", "predictions"},
     "backtest": {"walk_forward_backtest", "backtest_report"},
 }
 

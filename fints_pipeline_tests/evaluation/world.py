@@ -17,7 +17,7 @@ from fints_pipeline.base.frames import to_arrow
 from fints_pipeline.base.lake import ArrowContract, BundleKey, Lake, Lineage, fold_key, series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.schemas.bars import BARS
-from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline.schemas.predictions import PREDICTIONS, QUANTILES
 from fints_pipeline.walkforward.folds import Fold, FoldScheme, make_folds
 
 LINEAGE = Lineage("test", "made-up")
@@ -187,6 +187,7 @@ class World:
                 "p_down": np.nan,
                 "p_flat": np.nan,
                 "p_up": np.nan,
+                **dict.fromkeys(QUANTILES, np.nan),
                 "label": known,
             }
         )

@@ -8,7 +8,7 @@ from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 from fints_pipeline.schemas.features import features_contract
 from fints_pipeline.schemas.labels import labels_contract
-from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline.schemas.predictions import PREDICTIONS, QUANTILES
 from fints_pipeline.schemas.raw_bars import RAW_BARS
 from fints_pipeline.schemas.tokens import tokens_contract
 from fints_pipeline_tests.strategies import random_bars
@@ -89,10 +89,14 @@ def test_probabilities_sum_to_one() -> None:
         p_down=0.2,
         p_flat=0.3,
         p_up=0.5,
+        **dict.fromkeys(QUANTILES, np.nan),
     )
     PREDICTIONS.validate(to_arrow(frame, PREDICTIONS.arrow_schema))
     with pytest.raises(SchemaError, match="probabilities_sum_to_one"):
         PREDICTIONS.validate(to_arrow(frame.assign(p_up=0.4), PREDICTIONS.arrow_schema))
+    crossed = frame.assign(q10=0.1, q50=0.0)
+    with pytest.raises(SchemaError, match="quantiles_rise"):
+        PREDICTIONS.validate(to_arrow(crossed, PREDICTIONS.arrow_schema))
     twice = pd.concat([frame, frame.iloc[:1]], ignore_index=True)
     with pytest.raises(SchemaError, match="row 0, row 60"):
         PREDICTIONS.validate(to_arrow(twice, PREDICTIONS.arrow_schema))

@@ -18,7 +18,7 @@ from fints_pipeline.schemas.exogenous import exogenous_contract
 from fints_pipeline.schemas.features import features_contract
 from fints_pipeline.schemas.labels import labels_contract
 from fints_pipeline.schemas.news import NEWS
-from fints_pipeline.schemas.predictions import PREDICTIONS
+from fints_pipeline.schemas.predictions import PREDICTIONS, QUANTILES
 from fints_pipeline.schemas.raw_bars import RAW_BARS
 from fints_pipeline.schemas.screening import is_understood, is_valid
 from fints_pipeline.schemas.tokens import tokens_contract
@@ -45,7 +45,7 @@ def good(contract: TableContract, rows: int, seed: int) -> pd.DataFrame:
         "source_row": np.arange(rows), "text": "a b", "words": 2, "positive": 1, "negative": 0,
         "series": "rates", "period_end": times, "rate": 0.1, "experiment": "e", "fold": "f",
         "model": "m", "span": "test", "expected_return": np.nan, "label": 0.1, "p_down": 0.2,
-        "p_flat": 0.3, "p_up": 0.5,
+        "p_flat": 0.3, "p_up": 0.5, **dict.fromkeys(QUANTILES, 0.0),
     }  # fmt: skip
     frame = bars.assign(**values)
     return frame[contract.arrow_schema.names].reset_index(drop=True)

@@ -37,5 +37,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedToy:
     toy.fill(lake)
     experiment = toy.experiment()
     fold = train.experiment_folds(lake, experiment)[0]
-    results = train.train_fold(lake, experiment, fold, experiment.models.names, NullTracker())
+    results = train.train_fold(lake, experiment, fold, experiment.names, NullTracker())
     return TrainedToy(lake, experiment, fold, results)

@@ -41,9 +41,16 @@ def test_the_name_is_the_files(tmp_path: Path) -> None:
     [
         (("models", "patchtst", "target"), "log_retrun", "did you mean 'log_return'"),
         (("models", "patchtst", "channels"), ["log_return", "nois"], "did you mean 'noise'"),
-        (("models", "mlm"), None, "classifier starts from"),
+        (("models", "classifier", "starts_from"), "mml", "did you mean 'mlm'"),
+        (("models", "mlm", "starts_from"), "classifier", "start from each other"),
+        (("models", "patchtst", "network"), {"name": "pachtst"}, "did you mean 'patchtst'"),
+        (("models", "patchtst", "network", "lookbck"), 3, "did you mean 'lookback'"),
+        (("models", "patchtst", "network"), None, "patchtst: give it a `network"),
+        (("models", "patchtst", "chanels"), [], "did you mean 'channels'"),
+        (("models", "patchtst", "fit", "epoch"), 3, "did you mean 'epochs'"),
+        (("models", "patchtst", "loss"), {"name": "hubert"}, "did you mean 'huber'"),
         (("data", "frequency"), "5x", "not a frequency"),
-        (("models", "mlm", "fit", "epochs"), 0, "models.mlm.fit.epochs"),
+        (("models", "mlm", "fit", "epochs"), -1, "models.mlm.fit.epochs"),
         (("seeed",), 1, "did you mean 'seed'"),
     ],
 )
@@ -67,7 +74,7 @@ def test_a_stage_depends_on_its_own_part_of_the_config() -> None:
     day = date(2024, 1, 1)
     fold = Fold("2024-01-01", Span(day, day), Span(day, day), Span(day, day))
     one = toy.experiment()
-    models = one.models.model_dump(mode="json")
+    models = one.model_dump(mode="json")["models"]
     models["patchtst"]["fit"]["epochs"] = 9
     other = toy.experiment(models=models, description="another text")
     stages = ("vocabulary", "mlm", "classifier", "patchtst", "predictions")

@@ -13,6 +13,7 @@ from fints_pipeline.base.lake import ArrowContract, BundleKey, Lake, fold_key
 from fints_pipeline.tokenizers.config import NOTE, TokenizeConfig
 from fints_pipeline.tokenizers.vocabulary import Vocabulary
 from fints_pipeline.training.bundles import load_model, model_key
+from fints_pipeline.training.predict import predict_model
 from fints_pipeline.walkforward.folds import Fold, Span
 from fints_pipeline_tests.training import toy
 from fints_pipeline_tests.training.conftest import TrainedToy
@@ -57,13 +58,13 @@ def test_the_same_seed_gives_the_same_weights(trained: TrainedToy, tmp_path: Pat
     toy.fill(lake)
     train.fit_vocabulary(lake, trained.experiment, trained.fold)
     for name in MODELS:
-        train.STAGES[name](lake, trained.experiment, trained.fold, None)
+        train.train_model(lake, trained.experiment, trained.fold, name)
         key = model_key("toy", trained.fold.key, name)
         assert lake.bundle_manifest(key).digest == trained.lake.bundle_manifest(key).digest
 
 
 def test_another_seed_gives_other_weights(trained: TrainedToy, toy_lake: Lake) -> None:
-    train.train_patchtst(toy_lake, toy.experiment(seed=1), trained.fold)
+    train.train_model(toy_lake, toy.experiment(seed=1), trained.fold, "patchtst")
     key = model_key("toy", trained.fold.key, "patchtst")
     before, after = (store.bundle_manifest(key).files for store in (trained.lake, toy_lake))
     assert after["model.safetensors"] != before["model.safetensors"]
@@ -91,7 +92,7 @@ def test_law_5_pretraining_and_vocabulary_see_the_training_span_alone(
 ) -> None:
     lake = shocked_lake(tmp_path / "shocked", trained.fold, trained.fold.validation.first)
     train.fit_vocabulary(lake, trained.experiment, trained.fold)
-    train.pretrain_mlm(lake, trained.experiment, trained.fold)
+    train.train_model(lake, trained.experiment, trained.fold, "mlm")
     key = model_key("toy", trained.fold.key, "mlm")
     before, after = (store.bundle_manifest(key).files for store in (trained.lake, lake))
     assert after["model.safetensors"] == before["model.safetensors"]
@@ -104,7 +105,7 @@ def test_law_5_no_model_sees_the_test_span(trained: TrainedToy, tmp_path: Path) 
     lake = shocked_lake(tmp_path / "shocked", trained.fold, trained.fold.test.first)
     train.fit_vocabulary(lake, trained.experiment, trained.fold)
     for name in MODELS:
-        train.STAGES[name](lake, trained.experiment, trained.fold, None)
+        train.train_model(lake, trained.experiment, trained.fold, name)
         key = model_key("toy", trained.fold.key, name)
         before, after = (store.bundle_manifest(key).files for store in (trained.lake, lake))
         assert after["model.safetensors"] == before["model.safetensors"], name
@@ -112,7 +113,7 @@ def test_law_5_no_model_sees_the_test_span(trained: TrainedToy, tmp_path: Path) 
 
 def test_a_changed_training_value_changes_the_models(trained: TrainedToy, tmp_path: Path) -> None:
     lake = shocked_lake(tmp_path / "shocked", trained.fold, trained.fold.train.last)
-    train.train_patchtst(lake, trained.experiment, trained.fold)
+    train.train_model(lake, trained.experiment, trained.fold, "patchtst")
     key = model_key("toy", trained.fold.key, "patchtst")
     before, after = (store.bundle_manifest(key).files for store in (trained.lake, lake))
     assert after["model.safetensors"] != before["model.safetensors"]
@@ -151,10 +152,9 @@ def test_validation_labels_that_reach_into_the_test_span_are_withheld(trained: T
         update={"folds": trained.experiment.folds.model_copy(update={"embargo": 0})}
     )
     fold = train.experiment_folds(trained.lake, experiment)[0]
-    train.train_patchtst(trained.lake, experiment, fold)
-    from fints_pipeline.training import predict
-
-    part = predict.forecasts(trained.lake, experiment, fold)
+    train.train_model(trained.lake, experiment, fold, "patchtst")
+    part = predict_model(trained.lake, experiment, fold, "patchtst", None)
+    assert part is not None
     frame = part.tables[0].to_pandas()
     validation = frame[frame["span"] == "validation"]
     assert validation["label"].tail(3).isna().all()
@@ -169,15 +169,10 @@ def test_a_model_refuses_the_bars_it_was_trained_on(trained: TrainedToy) -> None
 
 
 def test_a_label_longer_than_the_horizon_is_refused(toy_lake: Lake) -> None:
-    experiment = toy.experiment()
-    model = experiment.models.patchtst
-    assert model is not None
-    short = model.model_copy(update={"network": model.network.model_copy(update={"horizon": 2})})
-    models = experiment.models.model_copy(update={"patchtst": short})
-    experiment = experiment.model_copy(update={"models": models})
+    experiment = toy.changed("patchtst", network={"horizon": 2})
     fold = train.experiment_folds(toy_lake, experiment)[0]
-    with pytest.raises(ConfigError, match="PatchTST forecasts 2"):
-        train.train_patchtst(toy_lake, experiment, fold)
+    with pytest.raises(ConfigError, match="patchtst forecasts 2"):
+        train.train_model(toy_lake, experiment, fold, "patchtst")
 
 
 def test_the_vocabulary_follows_the_config_that_made_the_tokens(

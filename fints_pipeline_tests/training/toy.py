@@ -41,22 +41,44 @@ def experiment(**changes: object) -> ExperimentConfig:
         "folds": {"train": 20, "validation": 5, "test": 5, "embargo": 1},
         "models": {
             "mlm": {
-                "network": {"max_length": 12, "width": 16, "layers": 1, "heads": 2, "dropout": 0.0},
+                "network": {
+                    "name": "brooks_mlm", "max_length": 12, "width": 16, "layers": 1, "heads": 2,
+                    "dropout": 0.0,
+                },
                 "fit": {**fit, "epochs": 10, "stride": 5},
             },
-            "classifier": {"fit": fit, "lookback": 6},
+            "classifier": {
+                "network": {"name": "brooks_classifier"}, "starts_from": "mlm", "fit": fit,
+                "lookback": 6,
+            },
             "patchtst": {
                 "network": {
-                    "lookback": 16, "horizon": 4, "patch": 4, "stride": 2, "width": 8, "heads": 2,
-                    "feed_forward": 16, "layers": 1, "dropout": 0.0, "instance_norm": "scale",
+                    "name": "patchtst", "lookback": 16, "horizon": 4, "patch": 4, "stride": 2,
+                    "width": 8, "heads": 2, "feed_forward": 16, "layers": 1, "dropout": 0.0,
+                    "instance_norm": "scale",
                 },
                 "fit": fit,
             },
         },
-        "threads": 1,
-        "accelerator": "cpu",
+        "hardware": {"threads": 1, "accelerator": "cpu"},
     }  # fmt: skip
     return ExperimentConfig.model_validate({**content, **changes})
+
+
+def changed(name: str, **changes: object) -> ExperimentConfig:
+    """Return the toy experiment with the model ``name`` alone, and some of its keys changed.
+
+    A mapping is merged with what stands there, anything else replaces it. Models that it starts
+    from stay too.
+    """
+    content = experiment().model_dump(mode="json")["models"]
+    model = content[name]
+    for key, value in changes.items():
+        model[key] = {**(model.get(key) or {}), **value} if isinstance(value, dict) else value
+    kept = {name: model}
+    if isinstance(model["starts_from"], str):
+        kept[model["starts_from"]] = content[model["starts_from"]]
+    return experiment(models=kept)
 
 
 def fill(lake: Lake, seed: int = 0) -> None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
 from fints_pipeline.base.errors import ConfigError
-from fints_pipeline.models import brooks_mlm
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.models._bert import BertSettings
 from fints_pipeline.training.batches import Batches
 from fints_pipeline.training.bundles import Fitted
-from fints_pipeline.training.config import ExperimentConfig, MlmModel
+from fints_pipeline.training.config import ExperimentConfig, MaskedTokensModel, ModelConfig
 from fints_pipeline.training.dataset import FloatArray
-from fints_pipeline.training.loop import FitTask, OnMetrics, fit_network, mean_loss
+from fints_pipeline.training.job import Job
+from fints_pipeline.training.loop import mean_loss
 from fints_pipeline.training.objectives import masked_cross_entropy
-from fints_pipeline.training.record import TrainingRecord, common_fields
-from fints_pipeline.training.samples import MaskedTokens
 from fints_pipeline.training.seeds import reproducible
+from fints_pipeline.training.token_form import TokenForm
+from fints_pipeline.training.token_samples import MaskedTokens
 from fints_pipeline.training.tokens import (
     FRAME,
     FoldVocabulary,
@@ -29,6 +32,7 @@ from fints_pipeline.training.tokens import (
     TokenLine,
     id_table,
     last_sessions,
+    load_tokens,
     sequence_rows,
 )
 from fints_pipeline.walkforward.folds import Fold, Span
@@ -36,64 +40,55 @@ from fints_pipeline.walkforward.folds import Fold, Span
 SCORING_BATCH = 256
 
 
-def pretrain(
+def load(
+    lake: Lake,
     experiment: ExperimentConfig,
-    fold: Fold,
-    data: TokenData,
-    vocabulary: FoldVocabulary,
-    on_metrics: OnMetrics | None = None,
-) -> Fitted:
-    """Fit the fold's masked language model.
+    model: ModelConfig,
+    vocabulary: FoldVocabulary | None,
+    span: Span,
+) -> TokenData:
+    """Return the fold's tokens."""
+    fields = experiment.reads_fields(model)
+    return load_tokens(
+        lake, experiment.data, cast(FoldVocabulary, vocabulary), span, factorised=fields
+    )
+
+
+def fit(job: Job) -> Fitted:
+    """Fit a masked language model.
 
     Weights and early stopping see the training span alone: the early-stopping loss is that of the
     span's last sessions. The validation span is scored once, after the fit.
 
-    Args:
-        experiment: with a `models.mlm` section.
-        fold: its spans.
-        data: tokens of the training and validation spans.
-        vocabulary: fitted on the same training span.
-        on_metrics: is given each epoch's metrics and the step.
-
     Raises:
         ConfigError: a span is too short for a sequence.
     """
-    model = experiment.models.mlm
-    if model is None:
-        raise ConfigError("the experiment has no `models.mlm` section")
-    config = model.network.model_copy(update={"vocabulary_size": len(vocabulary.encoder)})
-    log_frequency_V = _log_frequencies(fold, data.lines, len(vocabulary.encoder))
-    splits = _split(model, fold, data.lines, len(vocabulary.encoder))
-    with reproducible(experiment.seed, experiment.threads):
-        task = FitTask(
-            _starting_at(log_frequency_V, brooks_mlm.build(config)),
-            masked_cross_entropy,
-            splits.train,
-            splits.holdout,
-            model.fit,
-            experiment.seed,
-        )
-        report = fit_network(
-            task, name="mlm", accelerator=experiment.accelerator, on_metrics=on_metrics
-        )
+    model, vocabulary = cast(MaskedTokensModel, job.model), cast(FoldVocabulary, job.vocabulary)
+    experiment, fold, lines = job.experiment, job.fold, job.data.lines
+    size = len(vocabulary.encoder)
+    config = job.data.form.fit(cast(BertSettings, model.network))
+    length = config.max_length - FRAME
+    log_frequency_V = _log_frequencies(fold, lines, size)
+    splits = _split(job.name, model, fold, lines, length, job.data.form)
+    with reproducible(experiment.seed, experiment.hardware.threads):
+        network = _starting_at(log_frequency_V, job.network(config))
+        task, report = job.fit(network, masked_cross_entropy, splits.train, splits.holdout)
         batches = Batches(splits.validation, SCORING_BATCH, experiment.seed, shuffle=False)
         scored = mean_loss(task.network, masked_cross_entropy, batches)
     metrics = {
         "validation_perplexity": math.exp(scored),
         "holdout_perplexity": math.exp(report.best_loss),
-        "unigram_perplexity": _unigram_perplexity(fold, data.lines, log_frequency_V),
+        "unigram_perplexity": _unigram_perplexity(fold, lines, log_frequency_V),
     }
-    record = TrainingRecord.model_validate(
-        {
-            **common_fields(experiment, fold, "mlm"),
-            "inputs": data.inputs,
-            "metrics": metrics,
-            "fit": report.record(task),
-            "lookback": config.max_length - FRAME,
-            "vocabulary_digest": vocabulary.digest,
-        }
+    return job.fitted(
+        task,
+        report,
+        config,
+        metrics,
+        lookback=length,
+        output="none",
+        vocabulary_digest=vocabulary.digest,
     )
-    return Fitted(task.network, config, record)
 
 
 def _log_frequencies(fold: Fold, lines: Sequence[TokenLine], vocabulary_size: int) -> FloatArray:
@@ -134,9 +129,13 @@ class _Splits:
 
 
 def _split(
-    model: MlmModel, fold: Fold, lines: Sequence[TokenLine], vocabulary_size: int
+    name: str,
+    model: MaskedTokensModel,
+    fold: Fold,
+    lines: Sequence[TokenLine],
+    length: int,
+    form: TokenForm,
 ) -> _Splits:
-    length = model.network.max_length - FRAME
     table = id_table(lines)
     training = [fold.train.mask(line.series.session) for line in lines]
     sessions = [line.series.session[mask] for line, mask in zip(lines, training, strict=True)]
@@ -149,14 +148,14 @@ def _split(
     }
     strides = {"train": model.fit.stride, "holdout": length, "validation": length}
     parts = {}
-    for name, rows in masks.items():
-        ends = sequence_rows(table, rows, length, strides[name])
+    for part, rows in masks.items():
+        ends = sequence_rows(table, rows, length, strides[part])
         if not len(ends):
             raise ConfigError(
-                f"no sequence of {length} tokens fits into the {name} part of fold {fold.key}",
-                fix="lower models.mlm.network.max_length or lengthen the spans",
+                f"no sequence of {length} tokens fits into the {part} part of fold {fold.key}",
+                fix=f"lower models.{name}.network.max_length or lengthen the spans",
             )
-        parts[name] = MaskedTokens(table, ends, length, model.masked, vocabulary_size)
+        parts[part] = MaskedTokens(table, ends, length, model.masked, form)
     return _Splits(**parts)
 
 

@@ -1,0 +1,222 @@
+"""The kinds of models, one for each TASK that a network may have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from fints_pipeline.base.components import ComponentOf
+from fints_pipeline.training.config.model import ModelConfig
+from fints_pipeline.training.losses import PACKAGE as LOSSES
+from fints_pipeline.training.losses import ClassLoss, ForecastLoss
+from fints_pipeline.training.losses.cross_entropy import CrossEntropy
+
+if TYPE_CHECKING:
+    ForecastLossField = ForecastLoss
+    ClassLossField = ClassLoss
+else:
+    ForecastLossField = ComponentOf(LOSSES, ForecastLoss)
+    ClassLossField = ComponentOf(LOSSES, ClassLoss)
+
+ScalerName = Literal["standard", "robust", "quantile_normal"]
+
+
+class ChannelModel(ModelConfig):
+    """Reads feature channels, brought to one scale.
+
+    Attributes:
+        channels: columns among the experiment's features; None takes them all.
+        scaler: how channels are brought to one scale: "standard" by mean and standard deviation,
+            "robust" by median and quartiles, "quantile_normal" by rank.
+        clip: limit scaled values to this many standard deviations.
+    """
+
+    channels: tuple[str, ...] | None = None
+    scaler: ScalerName = "standard"
+    clip: float = Field(8.0, gt=0)
+
+
+class TargetModel(ChannelModel):
+    """Forecasts feature channels, of which the target's gives the expected return.
+
+    Attributes:
+        target: the channel with the log return from close to close.
+        auxiliary_weight: weight of the other channels' mean error beside the target's; 1 counts
+            every channel alike as PatchTST's paper does. At 0 the other channels are inputs alone,
+            and left out of the computation where the network's channels do not see each other.
+        center_target: subtract the target's training mean. A mean return is mostly sampling error
+            and would come back as a constant bet, so it stays in unless asked for.
+        cumulative: learn the sums of the next 1 … H returns rather than the returns, so that a
+            quantile at step h is one of the return over h bars. A head with a distribution needs
+            it, unless its network samples paths.
+        loss: of the forecast in scaled units; None takes the head's own, squared error for a point.
+    """
+
+    target: str = "log_return"
+    auxiliary_weight: float = Field(0.0, ge=0, le=1)
+    center_target: bool = False
+    cumulative: bool = False
+    loss: ForecastLossField | None = None
+
+    def data_columns(self) -> tuple[str, ...]:
+        """Return the keys of `DataConfig` that matter: features and label."""
+        return ("features", "label")
+
+    def computed_channels(self, features: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the channels that the network computes, in order."""
+        if self.auxiliary_weight == 0 and not self.network.mixes_channels:
+            return (self.target,)
+        return self.channels if self.channels is not None else features
+
+
+class ForecastModel(TargetModel):
+    """A forecaster of the next H bars."""
+
+    kind: ClassVar[str] = "forecast"
+
+    @model_validator(mode="after")
+    def _a_distribution_of_the_label(self) -> Self:
+        head = getattr(self.network, "head", None)
+        if head is None or head.kind == "point":
+            return self
+        if not self.cumulative and not self.network.samples_paths:
+            raise ValueError(
+                f"the {head.kind} head says nothing of the return over several bars: set "
+                "`cumulative: true`"
+            )
+        if self.loss is not None and self.loss.name != "sharpe":
+            raise ValueError(f"the {head.kind} head has a loss of its own: leave `loss` out")
+        return self
+
+
+class MaskedPatchesModel(ChannelModel):
+    """Self-supervised pretraining: patches of feature channels are hidden and filled in.
+
+    Attributes:
+        masked: share of the patches to fill in.
+        holdout: share of the training sessions, the last ones, kept for early stopping, so that
+            pretraining sees nothing after the training span.
+    """
+
+    kind: ClassVar[str] = "masked_patches"
+    predicts: ClassVar[bool] = False
+
+    masked: float = Field(0.4, gt=0, lt=1)
+    holdout: float = Field(0.1, gt=0, lt=0.5)
+
+    def data_columns(self) -> tuple[str, ...]:
+        """Return the keys of `DataConfig` that matter: features."""
+        return ("features",)
+
+
+class MaskedTokensModel(ModelConfig):
+    """A masked language model over tokens.
+
+    Attributes:
+        masked: share of positions to guess; at least one in each sequence.
+        holdout: share of the training sessions, the last ones, kept for early stopping, so that
+            pretraining sees nothing after the training span.
+        sequences: "windows" of the longest length, or "sessions": none crosses a session's end,
+            and batches are made of sequences of about one length, padded to their longest.
+        buckets: lengths that "sessions" are sorted into before they are batched.
+    """
+
+    kind: ClassVar[str] = "masked_tokens"
+    reads_tokens: ClassVar[bool] = True
+    predicts: ClassVar[bool] = False
+
+    masked: float = Field(0.15, gt=0, lt=1)
+    holdout: float = Field(0.1, gt=0, lt=0.5)
+    sequences: Literal["windows", "sessions"] = "windows"
+    buckets: int = Field(8, ge=1)
+
+
+class LabelledTokensModel(ModelConfig):
+    """Classifies tokens.
+
+    Attributes:
+        lookback: L, tokens a sequence, the current bar's last; None fills the encoder's length.
+        label: column of the labels table with whole numbers, such as a direction, a volatility
+            bucket or a regime; None takes the experiment's `direction_label`. Only a direction's
+            probabilities go into the predictions table.
+        class_weights: weigh classes by the inverse of their training frequency.
+        loss: of the class probabilities.
+    """
+
+    reads_tokens: ClassVar[bool] = True
+
+    lookback: int | None = Field(None, ge=1)
+    label: str | None = None
+    class_weights: bool = True
+    loss: ClassLossField = CrossEntropy()
+
+    def data_columns(self) -> tuple[str, ...]:
+        """Return the keys of `DataConfig` that matter: the direction, unless another is named."""
+        return ("direction_label",) if self.label is None else ()
+
+
+class ClassifyTokensModel(LabelledTokensModel):
+    """Classifies the last bar of a sequence of tokens."""
+
+    kind: ClassVar[str] = "classify_tokens"
+
+
+class TagTokensModel(LabelledTokensModel):
+    """Classifies every bar of a sequence of tokens; its last bar's class is the prediction."""
+
+    kind: ClassVar[str] = "tag_tokens"
+
+
+class FusionModel(TargetModel):
+    """Forecasts from feature channels and tokens on one time line, and from text where it is there.
+
+    Attributes:
+        text: a bundle of cached text embeddings; None leaves the text tower without input.
+    """
+
+    kind: ClassVar[str] = "fusion"
+    reads_tokens: ClassVar[bool] = True
+
+    text: str | None = None
+
+
+class EstimatorModel(ChannelModel):
+    """A library's estimator on the rows of a window, such as gradient boosting.
+
+    Attributes:
+        target: the channel with the log return from close to close.
+        lookback: L, bars whose channels make up a sample.
+    """
+
+    kind: ClassVar[str] = "estimator"
+
+    target: str = "log_return"
+    lookback: int = Field(16, ge=1)
+
+    def data_columns(self) -> tuple[str, ...]:
+        """Return the keys of `DataConfig` that matter."""
+        return ("features", "label", "direction_label")
+
+
+AnyModel = (
+    ForecastModel
+    | MaskedPatchesModel
+    | MaskedTokensModel
+    | ClassifyTokensModel
+    | TagTokensModel
+    | FusionModel
+    | EstimatorModel
+)
+KINDS: dict[str, type[AnyModel]] = {
+    model.kind: model
+    for model in (
+        ForecastModel,
+        MaskedPatchesModel,
+        MaskedTokensModel,
+        ClassifyTokensModel,
+        TagTokensModel,
+        FusionModel,
+        EstimatorModel,
+    )
+}

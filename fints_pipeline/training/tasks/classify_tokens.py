@@ -1,0 +1,154 @@
+"""Classifying the last bar of a sequence of tokens: the direction of the next bars, or a regime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.training.bundles import Fitted, Loaded
+from fints_pipeline.training.channels import choose_rows
+from fints_pipeline.training.class_labels import Classes, class_weights, unweighted
+from fints_pipeline.training.config import ClassifyTokensModel, ExperimentConfig, ModelConfig
+from fints_pipeline.training.dataset import FloatArray
+from fints_pipeline.training.job import Job, batched
+from fints_pipeline.training.objectives import ClassObjective, token_output
+from fints_pipeline.training.predicted import Predicted
+from fints_pipeline.training.scope import Scope
+from fints_pipeline.training.scoring import class_scores, log_likelihood
+from fints_pipeline.training.seeds import generator, reproducible
+from fints_pipeline.training.token_labels import (
+    TokenSettings,
+    classes_in_training,
+    label_column,
+    load_labelled,
+    token_settings,
+)
+from fints_pipeline.training.token_samples import LabelledTokens
+from fints_pipeline.training.tokens import FoldVocabulary, TokenData, id_table
+from fints_pipeline.training.windows import window_fits
+from fints_pipeline.walkforward.folds import Fold, Span
+
+SCORING_BATCH = 512
+
+
+def load(
+    lake: Lake,
+    experiment: ExperimentConfig,
+    model: ModelConfig,
+    vocabulary: FoldVocabulary | None,
+    span: Span,
+) -> TokenData:
+    """Return tokens, the label of the classes, and the return that predictions are scored by."""
+    return load_labelled(lake, experiment, cast(ClassifyTokensModel, model), vocabulary, span)
+
+
+def fit(job: Job) -> Fitted:
+    """Fit a classifier, usually from a pretrained encoder.
+
+    A sample is the last L tokens up to bar t and the label of t. Samples whose label reaches into a
+    later span are purged; early stopping is on the validation span.
+
+    Raises:
+        ConfigError: a span holds no labelled sequence.
+    """
+    model, experiment = cast(ClassifyTokensModel, job.model), job.experiment
+    column = label_column(experiment, model)
+    classes = classes_in_training(experiment, model, job.fold, job.data)
+    settings = token_settings(job, model, classes)
+    train, validation = _split(model, job.fold, job.data, column, classes, settings)
+    weights = class_weights(train.classes, len(classes), model.class_weights)
+    with reproducible(experiment.seed, experiment.hardware.threads):
+        task, report = job.fit(
+            job.network(settings.config), ClassObjective(model.loss, weights), train, validation
+        )
+        p_NK = unweighted(probabilities(task.network, validation), weights.tolist())
+    return job.fitted(
+        task,
+        report,
+        settings.config,
+        class_metrics(p_NK, train.classes.numpy(), validation.classes.numpy()),
+        lookback=settings.lookback,
+        output="classes",
+        label=column,
+        classes=classes.values,
+        class_names=classes.names,
+        class_weights=tuple(weights.tolist()),
+        vocabulary_digest=cast(FoldVocabulary, job.vocabulary).digest,
+    )
+
+
+@torch.no_grad()
+def probabilities(network: nn.Module, samples: LabelledTokens) -> FloatArray:
+    """Return what the network's softmax says, (N, K)."""
+    network.eval()
+    parts = [
+        token_output(network, samples.batch(positions, generator(0))).logits
+        for positions in batched(len(samples), SCORING_BATCH)
+    ]
+    if not parts:
+        return np.empty((0, 1))
+    p_NK: FloatArray = torch.cat([logits.double().softmax(-1) for logits in parts]).numpy()
+    return p_NK
+
+
+def predict(model: Loaded, data: TokenData, scope: Scope) -> Sequence[Predicted]:
+    """Return the probabilities of down, flat and up for every bar with a whole sequence.
+
+    Raises:
+        LookAheadError: a bar to classify lies in the span that the model was trained on.
+    """
+    record, form = model.record, data.form
+    table = id_table(data.lines)
+    results = []
+    with reproducible(record.seed, record.threads):
+        for number, line in enumerate(data.lines):
+            chosen = window_fits(np.ones(len(line.ids), bool), record.lookback)
+            chosen &= scope.rows(record, line.series.session)
+            rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
+            samples = LabelledTokens(table, rows, record.lookback, torch.zeros_like(rows), form)
+            p_NK = probabilities(model.network, samples)
+            p_NK = unweighted(p_NK, record.class_weights or (1.0,))
+            results.append(Predicted(np.flatnonzero(chosen), probabilities=p_NK))
+    return results
+
+
+def _split(
+    model: ClassifyTokensModel,
+    fold: Fold,
+    data: TokenData,
+    column: str,
+    classes: Classes,
+    settings: TokenSettings,
+) -> tuple[LabelledTokens, LabelledTokens]:
+    table, lookback = id_table(data.lines), settings.lookback
+    numbers = [classes.number(one.labels[column].value) for one in data.series]
+    usable = [
+        (number >= 0) & window_fits(np.ones(len(number), bool), lookback) for number in numbers
+    ]
+    ends = [one.labels[column].end for one in data.series]
+    what = f"labelled sequence of {lookback} tokens"
+    chosen = choose_rows(fold, data.series, table, ends, usable, model.fit.stride, what)
+    joined = torch.from_numpy(np.concatenate(numbers))
+    train, validation = (
+        LabelledTokens(table, rows, lookback, joined[rows], data.form)
+        for rows in (chosen.train, chosen.validation)
+    )
+    return train, validation
+
+
+def class_metrics(
+    p_NK: FloatArray, train: NDArray[np.int64], validation: NDArray[np.int64]
+) -> dict[str, float]:
+    """Return scores of the validation span beside those of the training span's frequencies."""
+    count = p_NK.shape[1]
+    prior = (np.bincount(train, minlength=count) + 1.0) / (len(train) + count)
+    return {
+        **class_scores(p_NK, validation),
+        "prior_log_loss": log_likelihood(np.tile(prior, (len(validation), 1)), validation),
+    }

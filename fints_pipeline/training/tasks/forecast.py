@@ -1,0 +1,238 @@
+"""Forecasting the next returns from feature channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.time import minutes
+from fints_pipeline.models._base import NetworkConfig
+from fints_pipeline.training.augment import augmentation
+from fints_pipeline.training.bundles import Fitted, Loaded
+from fints_pipeline.training.calendar_columns import COLUMNS, CalendarColumns
+from fints_pipeline.training.calls import asks_for
+from fints_pipeline.training.channels import (
+    Chosen,
+    choose_rows,
+    common_label_steps,
+    finite_rows,
+    fit_scalers,
+    naive_errors,
+    scaled_table,
+    target_end,
+    target_metrics,
+)
+from fints_pipeline.training.config import ExperimentConfig, ForecastModel, ModelConfig
+from fints_pipeline.training.dataset import Columns, Dataset, Series, load_dataset
+from fints_pipeline.training.job import Job, filled_in
+from fints_pipeline.training.losses.squared_error import SquaredError
+from fints_pipeline.training.objectives import ForecastObjective
+from fints_pipeline.training.outlook import look_ahead
+from fints_pipeline.training.predicted import Predicted
+from fints_pipeline.training.samples import PastAndFuture
+from fints_pipeline.training.scalers import Scaler
+from fints_pipeline.training.scope import Scope
+from fints_pipeline.training.scoring import quantile_scores
+from fints_pipeline.training.seeds import reproducible
+from fints_pipeline.training.tokens import FoldVocabulary
+from fints_pipeline.training.windows import WindowTable, window_fits
+from fints_pipeline.walkforward.folds import Fold, Span
+
+
+def load(
+    lake: Lake,
+    experiment: ExperimentConfig,
+    model: ModelConfig,
+    vocabulary: FoldVocabulary | None,
+    span: Span,
+) -> Dataset:
+    """Return the model's channels and the label."""
+    channels = cast(ForecastModel, model).computed_channels(experiment.data.features)
+    columns = Columns(channels, (experiment.data.label,))
+    return load_dataset(lake, experiment.data, columns, span)
+
+
+def fit(job: Job) -> Fitted:
+    """Fit a forecaster on scaled feature channels.
+
+    A sample is the window of L bars up to bar t and the H bars after it. Samples of which the
+    label or the H bars reach into a later span are purged; early stopping is on validation.
+
+    Raises:
+        ConfigError: the label outlasts the network's horizon, or a span holds no window.
+    """
+    model = cast(ForecastModel, job.model)
+    experiment, fold, series = job.experiment, job.fold, job.data.series
+    window = read_window(job, model, fold, series)
+    with reproducible(experiment.seed, experiment.hardware.threads):
+        network = job.network(window.config)
+        calendar = calendar_for(network, experiment, series)
+        train, validation = (
+            window.samples(rows, model.cumulative, calendar)
+            for rows in (window.chosen.train, window.chosen.validation)
+        )
+        task, report = job.fit(
+            network,
+            window.objective(model, fold, series),
+            train,
+            validation,
+            augment=augmentation(
+                model.fit.regularisation, getattr(window.config, "instance_norm", "none")
+            ),
+        )
+        outlook = look_ahead(task.network, window.config, validation, window.target, window.steps)
+    actual_NH = window.future(validation.rows)
+    path_NH = outlook.path_NH
+    if model.cumulative:
+        path_NH = np.diff(path_NH, axis=1, prepend=0.0)
+    metrics = target_metrics(path_NH, actual_NH, window.steps)
+    if outlook.quantile_NQ is not None:
+        total = actual_NH[:, : window.steps].sum(axis=1)
+        metrics |= quantile_scores(outlook.quantile_NQ, total)
+    return job.fitted(
+        task,
+        report,
+        window.config,
+        metrics,
+        lookback=window.lookback,
+        columns=window.channels,
+        target=model.target,
+        label_steps=window.steps,
+        scalers=window.scalers,
+        cumulative=model.cumulative,
+    )
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Scaled channels of one fold, and which of their rows make samples."""
+
+    config: NetworkConfig
+    channels: tuple[str, ...]
+    target: int
+    steps: int
+    scalers: dict[str, Scaler]
+    table: WindowTable
+    chosen: Chosen
+
+    @property
+    def lookback(self) -> int:
+        """L, as the network's config has it."""
+        return int(cast(Any, self.config).lookback)
+
+    @property
+    def horizon(self) -> int:
+        """H, as the network's config has it."""
+        return int(cast(Any, self.config).horizon)
+
+    def samples(
+        self, rows: Tensor, cumulative: bool, calendar: CalendarColumns | None
+    ) -> PastAndFuture:
+        """Return the samples of some rows."""
+        return PastAndFuture(self.table, rows, self.lookback, self.horizon, cumulative, calendar)
+
+    def objective(
+        self, model: ForecastModel, fold: Fold, series: Sequence[Series]
+    ) -> ForecastObjective:
+        """Return what the network is fitted by."""
+        head = getattr(self.config, "head", None)
+        weights = [
+            1.0 if name == model.target else model.auxiliary_weight for name in self.channels
+        ]
+        loss = model.loss
+        if loss is None and (head is None or head.kind == "point"):
+            loss = SquaredError()
+        lag = loss.naive_lag if loss is not None else 1
+        scale = naive_errors(fold, series, self.scalers, lag)
+        return ForecastObjective(loss, head, torch.tensor(weights), self.target, scale)
+
+    def future(self, rows: Tensor) -> np.ndarray:
+        """Return what came of the target (N, H), scaled."""
+        return self.table.future(rows, self.horizon)[..., self.target].double().numpy()
+
+
+def read_window(job: Job, model: ForecastModel, fold: Fold, series: Sequence[Series]) -> Windows:
+    """Scale a fold's channels and choose its samples.
+
+    Raises:
+        ConfigError: the label outlasts the network's horizon, or a span holds no window.
+    """
+    channels = model.computed_channels(job.experiment.data.features)
+    place = channels.index(model.target)
+    config = filled_in(
+        model.network,
+        channels=len(channels),
+        time_columns=len(COLUMNS),
+        instruments=len(job.experiment.data.instruments),
+        target=place,
+    )
+    lookback, horizon = cast(Any, config).lookback, cast(Any, config).horizon
+    label = job.experiment.data.label
+    steps = common_label_steps(job.name, label, series, horizon)
+    uncentred = () if model.center_target else (model.target,)
+    scalers = fit_scalers(model, fold, series, channels, uncentred)
+    table = scaled_table(series, scalers)
+    ends = [target_end(s.labels[label].end, s.close_time, horizon) for s in series]
+    usable = [~s.is_filled & window_fits(finite_rows(s), lookback, horizon) for s in series]
+    what = f"window of {lookback} + {horizon} bars"
+    chosen = choose_rows(fold, series, table, ends, usable, model.fit.stride, what)
+    return Windows(config, channels, place, steps, scalers, table, chosen)
+
+
+def calendar_for(
+    network: torch.nn.Module, experiment: ExperimentConfig, series: Sequence[Series]
+) -> CalendarColumns | None:
+    """Return the calendar columns where the network asks for them."""
+    if not {"past_time", "future_time"} & asks_for(network):
+        return None
+    return CalendarColumns([s.close_time for s in series], minutes(experiment.data.frequency))
+
+
+def predict(model: Loaded, data: Dataset, scope: Scope) -> Sequence[Predicted]:
+    """Forecast the log return over the label's interval for every bar that can be forecast.
+
+    Bars without a whole, finite window and filled bars are left out.
+
+    Args:
+        model: a forecaster's bundle.
+        data: with the model's `columns` as features, from its training span's start on (for the
+            scalers).
+        scope: which bars.
+
+    Raises:
+        LookAheadError: a bar to forecast lies in the span that the model was trained on, or a
+            series starts before the span its scaler was fitted on.
+    """
+    record, series = model.record, data.series
+    place = record.columns.index(record.target or "")
+    table = scaled_table(series, record.scalers)
+    lookback, horizon = record.lookback, int(cast(Any, record.network).horizon)
+    steps = record.label_steps or horizon
+    calendar = None
+    if {"past_time", "future_time"} & asks_for(model.network):
+        calendar = CalendarColumns([s.close_time for s in series], minutes(record.frequency))
+    results = []
+    with reproducible(record.seed, record.threads):
+        for number, one in enumerate(series):
+            chosen = ~one.is_filled & window_fits(finite_rows(one), lookback)
+            chosen &= scope.rows(record, one.session)
+            rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
+            samples = PastAndFuture(table, rows, lookback, horizon, record.cumulative, calendar)
+            outlook = look_ahead(model.network, record.network, samples, place, steps)
+            scaler = record.scalers[one.instrument]
+            path_NH = scaler.undo(outlook.path_NH, record.columns[place])
+            if record.cumulative:
+                total = path_NH[:, steps - 1] if len(path_NH) else np.empty(0)
+            else:
+                total = path_NH[:, :steps].sum(axis=1)
+            quantiles = outlook.quantile_NQ
+            if quantiles is not None:
+                quantiles = scaler.undo(quantiles, record.columns[place])
+            results.append(Predicted(np.flatnonzero(chosen), total, quantiles))
+    return results
