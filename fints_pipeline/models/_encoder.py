@@ -5,12 +5,16 @@ Source: the reference code of PatchTST; residual attention: He et al., RealForme
 
 from __future__ import annotations
 
-import math
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from fints_pipeline.models._attention import mix, scores
+from fints_pipeline.models._dropout import Dropout, twice
+
+LONGEST_BY_PRODUCTS = 128  # patches up to which scores of all pairs are cheap to keep on a CPU
 
 
 class Encoder(nn.Module):
@@ -34,11 +38,11 @@ class Encoder(nn.Module):
 
     def forward(self, z_BND: Tensor) -> Tensor:
         """Encode patches (B, N, D)."""
-        scores_BANN: Tensor | None = None
+        scores_GNN: Tensor | None = None
         for module in self.layers:
             layer = cast(EncoderLayer, module)
             if self.residual_attention:
-                z_BND, scores_BANN = layer.with_scores(z_BND, scores_BANN)
+                z_BND, scores_GNN = layer.with_scores(z_BND, scores_GNN)
             else:
                 z_BND = layer(z_BND)
         return z_BND
@@ -57,45 +61,42 @@ class EncoderLayer(nn.Module):
         self.heads = heads
         self.causal = causal
         self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.project = nn.Linear(width, width)
         # The reference code drops twice here: within its attention module and after it.
-        self.project = nn.Sequential(nn.Linear(width, width), nn.Dropout(dropout))
-        self.attention_dropout = nn.Dropout(dropout)
+        self.attention_dropout = Dropout(twice(dropout))
         self.attention_norm = nn.BatchNorm1d(width)
         self.feed_forward = nn.Sequential(
             nn.Linear(width, feed_forward),
             nn.GELU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(feed_forward, width),
         )
-        self.feed_forward_dropout = nn.Dropout(dropout)
+        self.feed_forward_dropout = Dropout(dropout)
         self.feed_forward_norm = nn.BatchNorm1d(width)
 
     def forward(self, z_BND: Tensor) -> Tensor:
-        """Encode (B, N, D) with torch's fused attention."""
-        q_BANK, k_BANK, v_BANK = self._split(z_BND)
-        mixed_BANK = scaled_dot_product_attention(q_BANK, k_BANK, v_BANK, is_causal=self.causal)
-        return self._close(z_BND, mixed_BANK)
-
-    def with_scores(self, z_BND: Tensor, earlier_BANN: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Encode (B, N, D), adding the scores of the layer before; return this layer's too."""
-        q_BANK, k_BANK, v_BANK = self._split(z_BND)
-        scores_BANN = q_BANK @ k_BANK.transpose(-1, -2) / math.sqrt(q_BANK.shape[-1])
-        if earlier_BANN is not None:
-            scores_BANN = scores_BANN + earlier_BANN
-        elif self.causal:
-            later_NN = torch.ones_like(scores_BANN[0, 0], dtype=torch.bool).triu(1)
-            scores_BANN = scores_BANN.masked_fill(later_NN, -torch.inf)
-        return self._close(z_BND, scores_BANN.softmax(-1) @ v_BANK), scores_BANN
-
-    def _split(self, z_BND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        batch, patches, width = z_BND.shape
-        joint = self.queries_keys_values(z_BND)
-        joint = joint.view(batch, patches, 3, self.heads, width // self.heads)
+        """Encode (B, N, D) with torch's fused attention, or with products that suit a CPU."""
+        if z_BND.device.type == "cpu" and z_BND.shape[1] <= LONGEST_BY_PRODUCTS:
+            return self.with_scores(z_BND, None)[0]
+        joint = self.queries_keys_values(z_BND).unflatten(-1, (3, self.heads, -1))
         q_BANK, k_BANK, v_BANK = joint.permute(2, 0, 3, 1, 4).unbind(0)
-        return q_BANK, k_BANK, v_BANK
+        mixed_BANK = scaled_dot_product_attention(q_BANK, k_BANK, v_BANK, is_causal=self.causal)
+        return self._close(z_BND, mixed_BANK.transpose(1, 2).flatten(2))
 
-    def _close(self, z_BND: Tensor, mixed_BANK: Tensor) -> Tensor:
-        mixed_BND = mixed_BANK.transpose(1, 2).flatten(2)
+    def with_scores(self, z_BND: Tensor, earlier_GNN: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Encode (B, N, D), adding the scores of the layer before; return this layer's too."""
+        batch, patches, width = z_BND.shape
+        joint = self.queries_keys_values(z_BND).view(batch, patches, 3, self.heads, -1)
+        split = joint.permute(2, 0, 3, 4, 1).reshape(3, batch * self.heads, -1, patches)
+        q_GKN, k_GKN, v_GKN = split.unbind(0)
+        if self.causal and earlier_GNN is None:
+            earlier_GNN = torch.full_like(split[0, 0, :1], -torch.inf).expand(patches, -1).triu(1)
+        scores_GNN = scores(q_GKN, k_GKN, earlier_GNN)
+        mixed_BANK = mix(scores_GNN, v_GKN).view(batch, self.heads, patches, -1)
+        mixed_BND = mixed_BANK.transpose(1, 2).reshape(batch, patches, width)
+        return self._close(z_BND, mixed_BND), scores_GNN
+
+    def _close(self, z_BND: Tensor, mixed_BND: Tensor) -> Tensor:
         z_BND = z_BND + self.attention_dropout(self.project(mixed_BND))
         z_BND = _over_features(self.attention_norm, z_BND)
         z_BND = z_BND + self.feed_forward_dropout(self.feed_forward(z_BND))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fints_pipeline.models._dropout import Dropout
 from fints_pipeline.models._encoder import Encoder
 from fints_pipeline.models._instance_norm import InstanceNorm
 from fints_pipeline.models._patches import PatchSettings
@@ -27,7 +28,7 @@ class PatchEncoder(nn.Module):
         self.embed = nn.Linear(settings.patch, settings.width)
         self.position_ND = nn.Parameter(torch.empty(settings.patches, settings.width))
         nn.init.uniform_(self.position_ND, -POSITION_INIT, POSITION_INIT)
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = Dropout(settings.dropout)
         self.encoder = Encoder(
             settings.layers,
             settings.width,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from fints_pipeline.models._dropout import Dropout
 from fints_pipeline.models._heads import finish
 from fints_pipeline.models._patch_encoder import PatchEncoder
 from fints_pipeline.models.patchtst import PatchTSTConfig
@@ -15,7 +16,7 @@ class PatchTST(PatchEncoder):
     def __init__(self, config: PatchTSTConfig) -> None:
         super().__init__(config)
         self.config = config
-        self.head_dropout = nn.Dropout(config.head_dropout)
+        self.head_dropout = Dropout(config.head_dropout)
         outputs = config.horizon * config.head.width
         self.head = nn.Linear(config.patches * config.width, outputs)
         if config.zero_head:
