@@ -33,13 +33,7 @@ Task = Literal[
 
 
 class NetworkConfig(Component):
-    """A network's settings; its name is the name of the module that defines it.
-
-    Attributes:
-        mixes_channels: whether a channel's forecast depends on the other channels.
-    """
-
-    mixes_channels: ClassVar[bool] = False
+    """A network's settings; its name is the name of the module that defines it."""
 
     mixes_channels: ClassVar[bool] = False
     """Whether a channel's output depends on the others: then none may be left out."""
