@@ -33,7 +33,7 @@ data:
   direction_label: direction_2
 folds: {{train: {train}, validation: {validation}, test: {test}}}
 models:
-  patchtst: {{}}
+  patchtst: {{network: {{name: patchtst}}}}
 """
 BACKTEST_YAML = """\
 experiment: tiny
