@@ -41,10 +41,7 @@ class Grid:
         """The rows whose session lies between two dates, both included."""
         rows = (self.session >= first) & (self.session <= last)
         own = {name: getattr(self, name)[rows] for name in vars(self) if name != "market"}
-        parts = {
-            name: value[rows] for name, value in vars(self.market).items() if name != "symbols"
-        }
-        return Grid(market=Market(symbols=self.market.symbols, **parts), **own)
+        return Grid(market=self.market.rows_where(rows), **own)
 
     def matrix(self, rows: pd.DataFrame, column: str) -> Floats:
         """(T, S) values of a frame that has `instrument` and `close_time`; NaN elsewhere.

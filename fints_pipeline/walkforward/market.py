@@ -26,6 +26,10 @@ class Market:
         split_factor: (T, S) cumulative split ratio; units held are multiplied where it grows.
         fx_open: (T, S) account currency per quote currency, known at the open.
         fx_close: (T, S) the same, known at the close.
+        high: (T, S) raw highest mid price; needed for stops and targets.
+        low: (T, S) raw lowest mid price; needed for stops and targets.
+        dividend: (T, S) quote currency for each unit held over the ex-date, on the first bar from
+            the ex-date on, in units after a split of that date; 0 or NaN elsewhere.
     """
 
     symbols: tuple[str, ...]
@@ -37,14 +41,18 @@ class Market:
     split_factor: Floats
     fx_open: Floats
     fx_close: Floats
+    high: Floats | None = None
+    low: Floats | None = None
+    dividend: Floats | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.open_time), len(self.symbols))
         for field in fields(self)[3:]:
-            found = getattr(self, field.name).shape
-            if found != shape:
+            values = getattr(self, field.name)
+            if values is not None and values.shape != shape:
                 raise SchemaError(
-                    f"{field.name} has shape {found}, expected (T, S) = {shape}", where="Market"
+                    f"{field.name} has shape {values.shape}, expected (T, S) = {shape}",
+                    where="Market",
                 )
         if self.close_time.shape != self.open_time.shape:
             raise SchemaError("open_time and close_time differ in length", where="Market")
@@ -71,6 +79,43 @@ class Market:
                 where="Market",
                 fix="mark the bar as not tradable or mend its prices",
             )
+
+    def require_range(self) -> tuple[Floats, Floats]:
+        """High and low, for stops and targets.
+
+        Raises:
+            SchemaError: they are absent, or do not enclose open and close on a tradable bar.
+        """
+        if self.high is None or self.low is None:
+            raise SchemaError(
+                "stops and targets need the bars' high and low", where="Market.high, Market.low"
+            )
+        inside = (self.high >= np.maximum(self.open, self.close)) & (
+            self.low <= np.minimum(self.open, self.close)
+        )
+        bad = np.argwhere(self.tradable & ~inside)
+        if bad.size:
+            row, column = (int(i) for i in bad[0])
+            raise SchemaError(
+                f"{self.symbols[column]} at {self.open_time[row]}: open or close lies outside"
+                " low … high",
+                where="Market",
+                fix="mark the bar as not tradable or mend its prices",
+            )
+        return self.high, self.low
+
+    def rows_where(self, chosen: Bools) -> "Market":
+        """The rows of a mask (T,)."""
+
+        def part(values: Floats | None) -> Floats | None:
+            return None if values is None else values[chosen]
+
+        return Market(
+            self.symbols, self.open_time[chosen], self.close_time[chosen],
+            self.open[chosen], self.close[chosen], self.tradable[chosen],
+            self.split_factor[chosen], self.fx_open[chosen], self.fx_close[chosen],
+            part(self.high), part(self.low), part(self.dividend),
+        )  # fmt: skip
 
     @property
     def rows(self) -> int:

@@ -59,7 +59,7 @@ def test_an_open_position_is_no_trade_yet():
 
 @given(st.data())
 def test_closed_trades_add_up_to_the_ledger(data):
-    """Close everything at the end: the trades' net profits are the whole change of the equity."""
+    """Close everything at the end: trades and dividends are the whole change of the equity."""
     market = data.draw(markets())
     fraction = data.draw(targets_for(market))
     rows = market.rows
@@ -72,5 +72,6 @@ def test_closed_trades_add_up_to_the_ledger(data):
     ledger = trade(whole, fraction[:rows], data.draw(cost_models))
     trips = round_trips(ledger.fills, whole)
     scale = 1000 + ledger.fills.notional.sum()
-    assert trips["net"].sum() == pytest.approx(ledger.equity[-1] - 1000, abs=1e-9 * scale)
+    earned = ledger.equity[-1] - 1000 - ledger.parts()["dividend"].sum()
+    assert trips["net"].sum() == pytest.approx(earned, abs=1e-9 * scale)
     assert trips["cost"].sum() == pytest.approx(ledger.fills.cost.sum(), abs=1e-9 * scale)

@@ -1,22 +1,17 @@
-"""The ledger's laws, the kernel against its twin, and small trades worked out by hand."""
+"""Orders, bars without trade, splits and currencies: small trades worked out by hand."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fints_pipeline.base.errors import LookAheadError, SchemaError
 from fints_pipeline.walkforward.costs import CostModel
 from fints_pipeline.walkforward.engine import simulate
 from fints_pipeline.walkforward.ledger import Account, Ledger, Targets
 from fints_pipeline.walkforward.market import Market
-from fints_pipeline_tests.walkforward.twin import twin
-from fints_pipeline_tests.walkforward.worlds import cost_models, market_of, markets, targets_for
+from fints_pipeline_tests.walkforward.worlds import market_of
 
 CAPITAL = 10_000.0
 FREE = CostModel()
-# Sums of at most 40 bars of at most 1e5: 1e-9 relative leaves room for rounding alone.
-RELATIVE = 1e-9
 
 
 def run(
@@ -130,120 +125,3 @@ def test_wrong_shapes_and_infinite_targets_are_refused():
         run(market, column(np.inf, 0))
     with pytest.raises(SchemaError, match="without a positive"):
         market_of(column(1, 0), column(1, 1))
-
-
-@settings(deadline=None, max_examples=200)
-@given(st.data())
-def test_kernel_equals_its_twin(data):
-    market = data.draw(markets(with_fx=True))
-    fraction = data.draw(targets_for(market, leverage=data.draw(st.sampled_from([1.0, 30.0]))))
-    costs = data.draw(cost_models)
-    account = Account(CAPITAL, data.draw(st.sampled_from([0.0, 0.2])), data.draw(st.booleans()))
-    ledger = run(market, fraction, costs, account)
-    equity, fills = twin(market, fraction, costs, account)
-    # Relative to the money moved, which leverage makes larger than the equity.
-    scale = CAPITAL + np.abs(ledger.position_value).max()
-    np.testing.assert_allclose(ledger.equity, equity, rtol=0, atol=RELATIVE * scale)
-    got = ledger.fills
-    assert [(s, d, f) for s, d, f, *_ in fills] == list(
-        zip(got.symbol.tolist(), got.decided.tolist(), got.filled.tolist(), strict=True)
-    )
-    slow = np.array([row[3:] for row in fills]).reshape(-1, 5)
-    fast = np.column_stack([got.units, got.price, got.spread, got.slippage, got.fee])
-    np.testing.assert_allclose(fast, slow, rtol=1e-7, atol=1e-9)
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_cash_and_positions_rebuilt_from_the_fills_make_the_equity(data):
-    """Independent books: pay for every fill from cash, carry units through splits, mark them."""
-    market = data.draw(markets())
-    costs = data.draw(cost_models)
-    ledger = run(market, data.draw(targets_for(market)), costs)
-    fills = ledger.fills
-    paid = np.zeros(market.rows)
-    np.add.at(paid, fills.filled, -fills.units * fills.price - fills.cost)
-    held = np.zeros(market.close.shape)
-    for n in range(len(fills)):
-        s, row = fills.symbol[n], fills.filled[n]
-        held[row:, s] += fills.units[n] * market.split_factor[row:, s] / market.split_factor[row, s]
-    marks = _carried_forward(market.close * market.split_factor) / market.split_factor
-    present = np.isfinite(market.close).all(axis=0)
-    value = np.where(held == 0, 0.0, held * np.nan_to_num(marks))
-    equity = CAPITAL + paid.cumsum() + value.sum(axis=1)
-    np.testing.assert_allclose(ledger.equity, equity, rtol=RELATIVE)
-    np.testing.assert_allclose(
-        ledger.cash + ledger.position_value.sum(axis=1), ledger.equity, rtol=RELATIVE
-    )
-    np.testing.assert_allclose(CAPITAL + ledger.pnl.sum(axis=1), ledger.equity, rtol=RELATIVE)
-    np.testing.assert_allclose(ledger.units[:, present], held[:, present], atol=1e-7)
-
-
-@settings(deadline=None)
-@given(markets(), cost_models)
-def test_a_zero_signal_earns_exactly_nothing_and_pays_nothing(market, costs):
-    ledger = run(market, np.zeros(market.close.shape), costs)
-    assert (ledger.equity == CAPITAL).all()
-    assert len(ledger.fills) == 0
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_a_fill_comes_after_its_decision_and_on_a_real_bar(data):
-    market = data.draw(markets())
-    fills = run(market, data.draw(targets_for(market))).fills
-    assert (fills.filled > fills.decided).all()
-    assert (market.open_time[fills.filled] >= market.close_time[fills.decided]).all()
-    assert market.tradable[fills.filled, fills.symbol].all()
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_doubling_the_costs_never_raises_the_net(data):
-    """Exact when sizes do not depend on the equity; with compounding, up to the rounding."""
-    market = data.draw(markets())
-    fraction = data.draw(targets_for(market))
-    costs = data.draw(cost_models)
-    for compound in (False, True):
-        account = Account(CAPITAL, compound=compound)
-        once = run(market, fraction, costs, account).equity[-1]
-        twice = run(market, fraction, costs.scaled(2), account).equity[-1]
-        assert twice <= once * (1 + RELATIVE)
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_the_future_changes_nothing_before_it(data):
-    """Prefix and shock at once: rows ≥ n replaced by others leave rows < n as they were."""
-    market = data.draw(markets())
-    fraction = data.draw(targets_for(market))
-    cut = data.draw(st.integers(1, market.rows - 1))
-    shocked = {
-        name: np.where(np.arange(market.rows)[:, None] < cut, values, values * 1.5)
-        for name, values in (("open", market.open), ("close", market.close))
-    }
-    other = fraction.copy()
-    other[cut:] = 0.77
-    whole = run(market, fraction)
-    changed = run(Market(**{**vars(market), **shocked}), other)
-    assert (whole.equity[:cut] == changed.equity[:cut]).all()
-    assert (whole.units[:cut] == changed.units[:cut]).all()
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_inputs_come_out_unchanged(data):
-    market = data.draw(markets())
-    fraction = data.draw(targets_for(market))
-    before = [values.copy() for values in (market.open, market.close, fraction)]
-    run(market, fraction)
-    for old, new in zip(before, (market.open, market.close, fraction), strict=True):
-        np.testing.assert_array_equal(old, new)
-
-
-def _carried_forward(values: np.ndarray) -> np.ndarray:
-    carried = values.copy()
-    for row in range(1, len(carried)):
-        gap = np.isnan(carried[row])
-        carried[row, gap] = carried[row - 1, gap]
-    return carried

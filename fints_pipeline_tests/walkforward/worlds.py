@@ -1,13 +1,20 @@
-"""Random small markets with gaps, filled bars and splits, for the kernel's tests."""
+"""Random small markets with gaps, filled bars, splits and dividends, for the kernel's tests."""
+
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from fints_pipeline.walkforward.costs import CostModel
+from fints_pipeline.walkforward.costs import CostModel, Liquidity
+from fints_pipeline.walkforward.ledger import Account
+from fints_pipeline.walkforward.limits import Limits, Stops
 from fints_pipeline.walkforward.market import Market
 
 
-def market_of(open_, close, *, tradable=None, split=None, fx=None, minutes: int = 5) -> Market:
+def market_of(
+    open_, close, *, tradable=None, split=None, fx=None, high=None, low=None, dividend=None,
+    minutes: int = 5,
+) -> Market:  # fmt: skip
     """A market from nested lists; (T, S), bars back to back from 2023-01-02."""
     open_ = np.asarray(open_, float)
     close = np.asarray(close, float)
@@ -25,6 +32,9 @@ def market_of(open_, close, *, tradable=None, split=None, fx=None, minutes: int 
         split_factor=ones if split is None else np.asarray(split, float),
         fx_open=ones if fx is None else np.asarray(fx, float),
         fx_close=ones if fx is None else np.asarray(fx, float),
+        high=None if high is None else np.asarray(high, float),
+        low=None if low is None else np.asarray(low, float),
+        dividend=None if dividend is None else np.asarray(dividend, float),
     )
 
 
@@ -46,7 +56,14 @@ def markets(draw: st.DrawFn, with_fx: bool = False) -> Market:
         fx = np.exp(np.cumsum(rng.normal(0, 0.01, shape), axis=0))
         fx[: rows // 4] = np.nan  # no rate is known yet, so nothing fills
         filled[: rows // 4] = True
-    return market_of(open_, close, tradable=~missing & ~filled, split=split, fx=fx)
+    high = np.maximum(open_, close) * np.exp(np.abs(rng.normal(0, 0.005, shape)))
+    low = np.minimum(open_, close) * np.exp(-np.abs(rng.normal(0, 0.005, shape)))
+    dividend = np.where(rng.random(shape) < 0.1, close * 0.01, 0.0)
+    minutes = draw(st.sampled_from([5, 1440]))
+    return market_of(
+        open_, close, tradable=~missing & ~filled, split=split, fx=fx, high=high, low=low,
+        dividend=dividend if draw(st.booleans()) else None, minutes=minutes,
+    )  # fmt: skip
 
 
 @st.composite
@@ -65,3 +82,54 @@ cost_models = st.builds(
     fee_bps=st.floats(0, 10),
     slippage_bps=st.floats(0, 10),
 )
+holding_costs = st.builds(
+    CostModel,
+    fee_bps=st.floats(0, 10),
+    borrow_rate=st.floats(0, 0.5),
+    funding_long=st.floats(-0.2, 0.5),
+    funding_short=st.floats(-0.2, 0.5),
+)
+
+
+def _perhaps(low: float, high: float) -> st.SearchStrategy[float | None]:
+    return st.none() | st.floats(low, high)
+
+
+@st.composite
+def accounts(draw: st.DrawFn, capital: float, limited: bool = True) -> Account:
+    """Any account: bands, limits, margins, participation and stops, each perhaps."""
+    first = draw(_perhaps(0.05, 1.0)) if limited else None
+    limits: dict[str, Any] = {}
+    if limited:
+        limits = {
+            "gross": draw(_perhaps(0.1, 40)),
+            "net": draw(_perhaps(0, 2)),
+            "name": draw(_perhaps(0.1, 30)),
+            "leverage": draw(_perhaps(0.2, 40)),
+            "initial_margin": first,
+            "maintenance_margin": draw(st.none() | st.just(0.9 * (first or 0.5))),
+            "participation": draw(_perhaps(0.01, 1)),
+            "remainder": draw(st.sampled_from(["wait", "cancel"])),
+        }
+    stops = Stops(
+        stop_loss=draw(_perhaps(0.001, 0.05)),
+        take_profit=draw(_perhaps(0.001, 0.05)),
+        trailing=draw(_perhaps(0.001, 0.05)),
+        reentry=draw(st.sampled_from(["next_decision", "new_signal"])),
+    )
+    band, compound = draw(st.sampled_from([0.0, 0.2])), draw(st.booleans())
+    return Account(capital, band, compound, Limits(**limits), stops)
+
+
+@st.composite
+def liquidity_of(draw: st.DrawFn, market: Market) -> Liquidity:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = market.close.shape
+    available = rng.uniform(0, 300, shape)
+    available[rng.random(shape) < 0.1] = np.nan
+    available[rng.random(shape) < 0.1] = 0.0
+    return Liquidity(
+        slippage=rng.uniform(0, 0.001, shape) if draw(st.booleans()) else None,
+        impact=rng.uniform(0, 0.0005, shape) if draw(st.booleans()) else None,
+        available=available if draw(st.booleans()) else None,
+    )
