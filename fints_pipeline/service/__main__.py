@@ -17,7 +17,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +27,7 @@ from fints_pipeline.service.child import Child
 
 LOOK_SECONDS = 5.0
 PATIENCE_SECONDS = 120.0
+CODE_SOCKET = "code.sock"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -56,18 +57,17 @@ def serve(port: int) -> None:
         _require_free(port)
         for run in settle(instance, time.time(), launching=False):
             print(f"settled run {run.run_id}: {run.why}", flush=True)
-        children = _children(logs, port)
+        code, *others = children = _children(logs, port)
         try:
-            for child in children:
-                child.start()
-            _wait_for_page(port, children)
+            _start(code, others, logs)
+            _wait("Dagster's page", lambda: _answers(port), children)
             print(
                 f"Dagster is on http://127.0.0.1:{port} (logs in {logs}); Ctrl-C ends it.",
                 flush=True,
             )
             while True:
                 time.sleep(LOOK_SECONDS)
-                _keep_up(children)
+                _keep_up(code, others, logs)
                 for run in settle(instance, time.time()):
                     print(f"settled run {run.run_id}: {run.why}", flush=True)
         except KeyboardInterrupt:
@@ -78,8 +78,7 @@ def serve(port: int) -> None:
 
 
 def _children(logs: Path, port: int) -> list[Child]:
-    code_socket = logs / "code.sock"
-    code_socket.unlink(missing_ok=True)
+    code_socket = logs / CODE_SOCKET
     workspace = logs / "workspace.yaml"
     workspace.write_text(
         "# Written at each start of the service: the page and the daemon share one code server.\n"
@@ -94,20 +93,40 @@ def _children(logs: Path, port: int) -> list[Child]:
     return [Child("code", code, logs), Child("daemon", daemon, logs), Child("page", page, logs)]
 
 
-def _keep_up(children: Sequence[Child]) -> None:
-    for child in children:
+def _start(code: Child, others: Sequence[Child], logs: Path) -> None:
+    """Start the code server, and once it knows the code, the others.
+
+    A daemon that looks at a backfill while the code is away takes its assets for deleted and gives
+    the backfill up.
+    """
+    from fints_pipeline.service.code_server import is_serving
+
+    socket_file = logs / CODE_SOCKET
+    socket_file.unlink(missing_ok=True)
+    code.start()
+    _wait("the code server", lambda: is_serving(socket_file), [code])
+    for child in others:
+        child.start()
+
+
+def _keep_up(code: Child, others: Sequence[Child], logs: Path) -> None:
+    if code.ended():
+        print(f"{code.name} has ended; starting everything again", flush=True)
+        for child in others:
+            child.stop()
+        _start(code, others, logs)
+    for child in others:
         if child.ended():
             print(f"{child.name} has ended; starting it again", flush=True)
             child.start()
 
 
-def _wait_for_page(port: int, children: Sequence[Child]) -> None:
+def _wait(what: str, happened: Callable[[], bool], children: Sequence[Child]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not _answers(port):
-        _keep_up(children)
+    while not happened():
         if time.monotonic() > deadline:
             raise UserError(
-                "Dagster's page did not come up",
+                f"{what} did not come up",
                 where="\n".join(f"{child.name}: {child.last_words()}" for child in children),
                 fix="read the logs above",
             )
