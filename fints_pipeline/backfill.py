@@ -4,10 +4,9 @@
     python -m fints_pipeline.backfill --symbols BTCUSDT ETHUSDT --from 2023-01 --to 2023-06
     python -m fints_pipeline.backfill --dry-run                           # what, and why
 
-Each month is a run of the `data` job in the Dagster instance of DAGSTER_HOME, so it shows on the
-page. What is done stays done: after a failure, or an interruption by Ctrl-C or kill, the same
-command goes on where it was. A month that fails leaves out its instrument's later months, whose
-tokens start from it, and no other instrument's.
+Each instrument is a run of the `data` job in the Dagster instance of DAGSTER_HOME, with events of
+each month, so it shows on the page. What is done stays done: after a failure, or an interruption by
+Ctrl-C or kill, the same command goes on where it was. An instrument that fails stops no other.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ from fints_pipeline.base.locations import Locations
 if TYPE_CHECKING:
     from fints_pipeline.defs.reconcile import Outdated
 
-Build = Callable[[str, str, Sequence[str]], None]
+Told = Callable[[str, str], None]
+Refresh = Callable[[str, str, str, Told], None]
 
 
 @dataclass(frozen=True)
@@ -52,64 +52,82 @@ class Wanted:
             and (self.last is None or item.month <= self.last)
         )
 
+    def span(self, staged: Sequence[str]) -> tuple[str, str]:
+        """Return the first and the last wanted month of those that were staged, ascending.
+
+        All between them are looked at: what is made makes others stale, earlier labels too.
+        """
+        return max(self.first or staged[0], staged[0]), min(self.last or staged[-1], staged[-1])
+
 
 @dataclass
 class Outcome:
     """What a backfill did.
 
     Attributes:
-        made: instrument-months made, each once a round.
-        failed: the message of each instrument's failure, by ``instrument month``.
-        left: instrument-months that were left out since an earlier month failed.
+        made: Partitions made, each asset's month counted.
+        failed: The message of each instrument's failure.
     """
 
     made: int = 0
     failed: dict[str, str] = field(default_factory=dict)
-    left: int = 0
 
 
 def backfill(
-    locations: Locations, wanted: Wanted, build: Build, say: Callable[[str], None] = print
+    locations: Locations, wanted: Wanted, refresh: Refresh, say: Callable[[str], None] = print
 ) -> Outcome:
-    """Make what is missing or stale among the wanted months, until nothing is.
-
-    Labels wait for the month after theirs, and a restated month makes later ones stale, so the
-    lake is asked again after each round.
+    """Make what is missing or stale among the wanted months, and what becomes stale thereby.
 
     Args:
         locations: Lake and configs.
         wanted: Which months.
-        build: Makes some assets of an instrument's month; raises `UserError` when it fails.
+        refresh: Makes what is stale of an instrument's months from a first to a last, telling each
+            asset and partition; raises `UserError` when some could not be made.
         say: Prints a line.
     """
+    from fints_pipeline.defs.instrument import Instrument
+
     outcome = Outcome()
-    broken: set[str] = set()
-    done: set[str] = set()
-    while work := [item for item in _work(locations, wanted) if item.fingerprint not in done]:
-        for number, item in enumerate(work, start=1):
-            done.add(item.fingerprint)
-            if item.instrument in broken:
-                outcome.left += 1
-                continue
-            started = time.perf_counter()
-            name = f"{item.instrument} {item.month}"
-            try:
-                build(item.instrument, item.month, item.assets)
-            except UserError as error:
-                broken.add(item.instrument)
-                outcome.failed[name] = str(error)
-                say(f"  {number}/{len(work)}  {name}  FAILED")
-                continue
-            outcome.made += 1
-            seconds = time.perf_counter() - started
-            say(f"  {number}/{len(work)}  {name}  {' '.join(item.assets)}  {seconds:.1f} s")
+    work: dict[str, list[Outdated]] = {}
+    for item in _work(locations, wanted):
+        work.setdefault(item.instrument, []).append(item)
+    counter = _Counter(sum(len(item.assets) for items in work.values() for item in items), say)
+    for instrument in work:
+        first, last = wanted.span(Instrument(locations, instrument).staged())
+        counter.begin()
+        try:
+            refresh(instrument, first, last, counter.tell)
+        except UserError as error:
+            outcome.failed[instrument] = str(error)
+            say(f"  {instrument}  FAILED")
+    outcome.made = counter.made
     return outcome
+
+
+class _Counter:
+    """Says each partition with its number; what becomes stale on the way is counted as it comes."""
+
+    def __init__(self, due: int, say: Callable[[str], None]) -> None:
+        self.made = 0
+        self._due = due
+        self._say = say
+        self._last = 0.0
+
+    def begin(self) -> None:
+        self._last = time.perf_counter()
+
+    def tell(self, asset: str, partition: str) -> None:
+        self.made += 1
+        now = time.perf_counter()
+        of = max(self._due, self.made)
+        self._say(f"  {self.made}/{of}  {partition}  {asset}  {now - self._last:.1f} s")
+        self._last = now
 
 
 def _work(locations: Locations, wanted: Wanted) -> Iterator[Outdated]:
     from fints_pipeline.defs.reconcile import outdated
 
-    return (item for item in outdated(locations) if item in wanted)
+    return (item for item in outdated(locations, wanted.instruments) if item in wanted)
 
 
 def choose(locations: Locations, symbols: Sequence[str]) -> frozenset[str]:
@@ -171,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
-        outcome = backfill(locations, wanted, jobs.series)
+        outcome = backfill(locations, wanted, jobs.refresh)
     return _close(outcome)
 
 
@@ -184,14 +202,10 @@ def _show(work: Iterator[Outdated]) -> int:
 
 
 def _close(outcome: Outcome) -> int:
-    print(f"{outcome.made} made" if outcome.made or outcome.failed else "nothing was stale")
+    is_idle = not (outcome.made or outcome.failed)
+    print("nothing was stale" if is_idle else f"{outcome.made} partitions made")
     for name, message in outcome.failed.items():
         print(f"FAILED {name}: {message}", file=sys.stderr)
-    if outcome.left:
-        print(
-            f"{outcome.left} later months were left out; mend the above and run again",
-            file=sys.stderr,
-        )
     return 1 if outcome.failed else 0
 
 

@@ -35,31 +35,20 @@ class Progress:
 
 
 def ingest_and_build(launcher: Launcher, locations: Locations, progress: Progress) -> None:
-    """Stage the inbox, then make every missing or stale month, earlier months first.
-
-    Labels wait for the month after theirs where its archive is there; a second pass makes them.
+    """Stage the inbox, then make every missing or stale month of every instrument.
 
     Raises:
-        UserError: a month stays stale although its job has run.
+        UserError: a month could not be made, or stays stale although its job has run.
     """
-    from fints_pipeline.defs.reconcile import Outdated, outdated
-
-    def build(item: Outdated, assets: Sequence[str]) -> None:
-        what = f"{item.instrument} {item.month}  {' '.join(assets)}"
-        progress.step("data", what, launcher.series, item.instrument, item.month, assets)
+    from fints_pipeline.defs.instrument import Instrument
+    from fints_pipeline.defs.reconcile import outdated
 
     progress.step("ingest", str(locations.inbox), launcher.ingest)
-    for item in outdated(locations):
-        if first := [name for name in item.assets if name != "labels"]:
-            build(item, first)
-    built: set[str] = set()
-    before = -1
-    while len(built) > before:
-        before = len(built)
-        for item in outdated(locations):  # asked anew after each run, so that chains follow on
-            if item.fingerprint not in built:
-                build(item, item.assets)
-                built.add(item.fingerprint)
+    for instrument in sorted({item.instrument for item in outdated(locations)}):
+        staged = Instrument(locations, instrument).staged()
+        span = staged[0], staged[-1]
+        what = f"{instrument} {span[0]} to {span[1]}"
+        progress.step("data", what, launcher.refresh, instrument, *span)
     if left := next(outdated(locations), None):
         raise UserError(
             f"{left.instrument} {left.month} is still stale after its run: {left.cause}"

@@ -1,4 +1,3 @@
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -8,87 +7,105 @@ from fints_pipeline.backfill import Wanted, backfill
 from fints_pipeline.base.errors import KeyNotFoundError, UserError
 from fints_pipeline.base.locations import Locations
 
+MONTHS = ("2023-01", "2023-02", "2023-03")
+
 
 class Item:
     """An instrument's month of the test's own lake."""
 
-    def __init__(self, instrument: str, month: str, state: int = 0) -> None:
+    assets = ("bars", "features")
+
+    def __init__(self, instrument: str, month: str) -> None:
         self.instrument, self.month = instrument, month
-        self.assets = ["bars"]
-        self.fingerprint = f"{instrument} {month} {state}"
 
 
-class Stale:
-    """A lake that forgets what is made; `again` months become stale a second time."""
+class World:
+    """A lake that knows what is stale, and a refresh that makes it."""
 
-    def __init__(self, months, again=()) -> None:
-        self.left = dict.fromkeys(months, 0)
-        self.again = set(again)
-        self.calls = defaultdict(int)
-        self.broken: set = set()
+    def __init__(self, stale) -> None:
+        self.stale = set(stale)
+        self.calls: list[tuple[str, str, str]] = []
+        self.broken: set[str] = set()
 
-    def outdated(self, _locations):
-        return [Item(*month, state) for month, state in sorted(self.left.items())]
+    def outdated(self, _locations, names):
+        found = [item for item in sorted(self.stale) if not names or item[0] in names]
+        return [Item(*item) for item in found]
 
-    def build(self, instrument, month, _assets):
-        key = instrument, month
-        self.calls[key] += 1
-        if key in self.broken:
+    def refresh(self, instrument, first, last, told):
+        self.calls.append((instrument, first, last))
+        if instrument in self.broken:
             raise UserError("the archive is torn")
-        if key in self.again:
-            self.again.discard(key)
-            self.left[key] += 1
-        else:
-            del self.left[key]
+        for item in sorted(self.stale):
+            if item[0] == instrument and first <= item[1] <= last:
+                self.stale.discard(item)
+                for asset in Item.assets:
+                    told(asset, "|".join(item))
 
 
-ALL = Wanted()
-MONTHS = [(s, m) for s in ("a.X", "a.Y") for m in ("2023-01", "2023-02", "2023-03")]
+class Staged:
+    def __init__(self, _locations, _name) -> None:
+        pass
+
+    def staged(self):
+        return list(MONTHS)
 
 
 @pytest.fixture
 def run(monkeypatch, tmp_path: Path):
-    def run(lake: Stale, wanted: Wanted = ALL):
-        monkeypatch.setattr("fints_pipeline.defs.reconcile.outdated", lake.outdated)
-        return backfill(Locations(tmp_path, tmp_path, tmp_path), wanted, lake.build, lambda _: None)
+    lines: list[str] = []
+
+    def run(world: World, wanted: Wanted = Wanted()):  # noqa: B008  it is frozen
+        monkeypatch.setattr("fints_pipeline.defs.reconcile.outdated", world.outdated)
+        monkeypatch.setattr("fints_pipeline.defs.instrument.Instrument", Staged)
+        locations = Locations(tmp_path, tmp_path, tmp_path)
+        return backfill(locations, wanted, world.refresh, lines.append), lines
 
     return run
 
 
-def test_every_month_is_made_once(run):
-    lake = Stale(MONTHS)
-    assert run(lake).made == 6
-    assert set(lake.calls.values()) == {1}
+def test_each_instrument_is_one_call_over_all_its_months(run):
+    world = World([("a.X", "2023-02"), ("a.Y", "2023-01"), ("a.Y", "2023-03")])
+    outcome, lines = run(world)
+    assert world.calls == [("a.X", "2023-01", "2023-03"), ("a.Y", "2023-01", "2023-03")]
+    assert outcome.made == 6
+    assert world.stale == set()
+    assert lines[0].split()[:3] == ["1/6", "a.X|2023-02", "bars"]
+    assert lines[-1].split()[0] == "6/6"
 
 
-def test_what_becomes_stale_on_the_way_is_made_again(run):
-    lake = Stale(MONTHS, again=[("a.X", "2023-01")])
-    assert run(lake).made == 7
-    assert lake.left == {}
+def test_nothing_is_launched_where_nothing_is_stale(run):
+    world = World([])
+    assert run(world)[0].made == 0
+    assert world.calls == []
 
 
-def test_a_failure_stops_its_instrument_and_no_other(run):
-    lake = Stale(MONTHS)
-    lake.broken = {("a.X", "2023-02")}
-    outcome = run(lake)
-    assert outcome.made == 4
-    assert outcome.left == 1
-    assert outcome.failed == {"a.X 2023-02": "the archive is torn"}
+def test_a_failure_stops_no_other_instrument(run):
+    world = World([("a.X", "2023-02"), ("a.Y", "2023-01")])
+    world.broken = {"a.X"}
+    outcome, _ = run(world)
+    assert outcome.failed == {"a.X": "the archive is torn"}
+    assert world.stale == {("a.X", "2023-02")}
 
 
 def test_a_second_call_resumes(run):
-    lake = Stale(MONTHS)
-    lake.broken = {("a.X", "2023-02")}
-    run(lake)
-    lake.broken.clear()
-    assert run(lake).made == 2
-    assert lake.left == {}
+    world = World([("a.X", "2023-02"), ("a.Y", "2023-01")])
+    world.broken = {"a.X"}
+    run(world)
+    world.broken.clear()
+    assert run(world)[0].made == 2
+    assert world.stale == set()
 
 
 def test_a_range_and_symbols_limit_it(run):
-    lake = Stale(MONTHS)
-    run(lake, Wanted(frozenset(["a.Y"]), "2023-02", "2023-02"))
-    assert list(lake.calls) == [("a.Y", "2023-02")]
+    world = World([(name, month) for name in ("a.X", "a.Y") for month in MONTHS])
+    run(world, Wanted(frozenset(["a.Y"]), "2023-02", "2023-02"))
+    assert world.calls == [("a.Y", "2023-02", "2023-02")]
+
+
+def test_what_lies_outside_the_wanted_months_launches_nothing(run):
+    world = World([("a.X", "2023-01")])
+    run(world, Wanted(first="2023-02"))
+    assert world.calls == []
 
 
 def test_an_unknown_symbol_names_the_nearest(monkeypatch, tmp_path: Path):

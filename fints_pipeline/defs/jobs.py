@@ -2,8 +2,7 @@
 
 import dagster as dg
 
-SERIES_ASSETS = ("bars", "features", "labels", "brooks_tokens")
-"""Assets of one instrument's month, in an order in which they can be made."""
+from fints_pipeline.defs.instrument import SERIES_ASSETS
 
 FOLD_ASSETS: dict[str, tuple[str, ...]] = {
     "pretrain": ("token_vocabulary", "pretrained_models"),

@@ -1,13 +1,16 @@
 """Run the code location's jobs one after the other in this process, events and all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run_iterator
 
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.defs.home import opened_instance
+from fints_pipeline.defs.instrument import SERIES_ASSETS
 from fints_pipeline.defs.jobs import needed_assets
 from fints_pipeline.defs.partitions import (
     INSTRUMENTS,
@@ -15,12 +18,19 @@ from fints_pipeline.defs.partitions import (
     register,
     series_partition,
 )
+from fints_pipeline.defs.targets import ONLY_TAG, STALE, range_tags
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+Told = Callable[[str, str], None]
+"""Is told each partition as it is made: asset and partition key."""
 
 
 class Launcher:
     """Executes jobs in-process against a Dagster instance.
+
+    Events are passed on and not kept, so that a run over a thousand partitions needs no more memory
+    than one over ten.
 
     Args:
         instance: Where runs and events are recorded.
@@ -38,8 +48,21 @@ class Launcher:
     def series(self, instrument: str, month: str, assets: Sequence[str]) -> None:
         """Materialise some assets of one instrument's month."""
         register(self._instance, INSTRUMENTS, [instrument])
-        selection = [dg.AssetKey(name) for name in assets]
-        self._run("data", series_partition(instrument, month), asset_selection=selection)
+        tags = _partition_tags(series_partition(instrument, month))
+        self._run("data", tags, assets)
+
+    def refresh(
+        self,
+        instrument: str,
+        first: str,
+        last: str,
+        told: Told | None = None,
+        assets: Sequence[str] = SERIES_ASSETS,
+    ) -> None:
+        """Make what is missing or stale of an instrument's months from ``first`` to ``last``."""
+        register(self._instance, INSTRUMENTS, [instrument])
+        tags = range_tags(instrument, first, last) | {ONLY_TAG: STALE}
+        self._run("data", tags, assets, told)
 
     def folds(self) -> None:
         """Make partitions of the experiments' folds."""
@@ -47,24 +70,61 @@ class Launcher:
 
     def fold(self, job: str, experiment: Any, fold: str) -> None:
         """Run `pretrain` or `train` for one fold of an `ExperimentConfig`, if it has any of it."""
-        selection = [dg.AssetKey(asset) for asset in needed_assets(job, experiment)]
-        if selection:
+        if assets := needed_assets(job, experiment):
             key = fold_partition(experiment.experiment, fold)
-            self._run(job, key, asset_selection=selection)
+            self._run(job, _partition_tags(key), assets)
 
     def backtest(self, experiment: str) -> None:
         """Run the backtest and report of one experiment."""
-        self._run("backtest", experiment)
+        self._run("backtest", _partition_tags(experiment))
 
-    def _run(self, job: str, partition_key: str | None = None, **options: Any) -> None:
-        try:
-            self._definitions.resolve_job_def(job).execute_in_process(
-                instance=self._instance, partition_key=partition_key, run_config=_QUIET, **options
-            )
-        except dg.Failure as failure:
-            raise UserError(failure.description or f"job {job} failed") from None
-        except dg.DagsterAssetCheckFailedError as failure:
-            raise UserError(str(failure), fix="the check's evidence is on its page") from None
+    def _run(
+        self,
+        job: str,
+        tags: dict[str, str] | None = None,
+        assets: Sequence[str] | None = None,
+        told: Told | None = None,
+    ) -> None:
+        """Run a job.
+
+        Raises:
+            UserError: it failed through a user's mistake, or a check that blocks did.
+            RuntimeError: it failed otherwise.
+        """
+        selection = frozenset(map(dg.AssetKey, assets)) if assets is not None else None
+        definition = self._definitions.resolve_job_def(job).get_subset(asset_selection=selection)
+        run = self._instance.create_run_for_job(
+            definition, run_config=_QUIET, tags=tags or {}, asset_selection=selection
+        )
+        failures = []
+        for event in execute_run_iterator(InMemoryJob(definition), run, self._instance):
+            if event.is_step_failure:
+                failures.append(event.step_failure_data)
+            elif event.is_step_materialization and told and event.asset_key:
+                told(event.asset_key.to_user_string(), str(event.partition))
+        status = self._instance.get_run_by_id(run.run_id)
+        if failures:
+            raise _error(job, failures)
+        if status is None or not status.is_success:
+            raise RuntimeError(f"job {job} failed, run {run.run_id}")
+
+
+def _partition_tags(key: str) -> dict[str, str]:
+    if isinstance(key, dg.MultiPartitionKey):
+        dimensions = {f"dagster/partition/{k}": v for k, v in key.keys_by_dimension.items()}
+        return {"dagster/partition": str(key), **dimensions}
+    return {"dagster/partition": key}
+
+
+def _error(job: str, failures: Sequence) -> Exception:
+    """Return what to raise for failed steps: the first that is a user's mistake, if one is."""
+    for failure in failures:
+        if failure.user_failure_data is not None:
+            return UserError(failure.user_failure_data.description or f"job {job} failed")
+    for failure in failures:
+        if failure.error and failure.error.cls_name == "DagsterAssetCheckFailedError":
+            return UserError(failure.error.message, fix="the check's evidence is on its page")
+    return RuntimeError(f"job {job} failed:\n{failures[0].error.to_string()}")
 
 
 @contextmanager

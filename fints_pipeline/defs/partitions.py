@@ -46,35 +46,6 @@ def series_partition(instrument: str, month: str) -> dg.MultiPartitionKey:
     return dg.MultiPartitionKey({"instrument": instrument, "month": month})
 
 
-def series_of(context: dg.AssetExecutionContext) -> tuple[str, str]:
-    """Return the run's instrument and month.
-
-    Raises:
-        KeyNotFoundError: the run has several partitions, or its tags name none.
-    """
-    if len(context.partition_keys) != 1:
-        raise KeyNotFoundError(
-            f"a run materialises one instrument-month, this one was given "
-            f"{len(context.partition_keys)}",
-            where=", ".join(context.partition_keys[:3]),
-            fix="backfill with a run a partition, or use `python -m fints_pipeline.pipeline`",
-        )
-    key = context.partition_key
-    if not isinstance(key, dg.MultiPartitionKey):
-        raise KeyNotFoundError(
-            f"partition {key!r} is not an instrument and a month",
-            fix='tag the run with {"dagster/partition/instrument": "binance.BTCUSDT", '
-            '"dagster/partition/month": "2023-01"}',
-        )
-    keys = key.keys_by_dimension
-    if keys["month"] not in MONTHS.get_partition_keys():
-        raise KeyNotFoundError(
-            f"{keys['month']!r} is not a month from {FIRST_MONTH} to now",
-            fix="write it like 2023-01, or set FINTS_FIRST_MONTH",
-        )
-    return keys["instrument"], keys["month"]
-
-
 def fold_partition(experiment: str, fold: str) -> str:
     """Return the partition key of an experiment's fold."""
     return f"{experiment}.{fold}"

@@ -1,20 +1,13 @@
 """Which series partitions are missing or out of date, from the lake's footers."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from fints_pipeline.base.config import load_config, read_yaml
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.lake import Lake, Lineage, series_key
-from fints_pipeline.base.lake.lineage import Staleness, staleness
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.lake.lineage import Staleness
 from fints_pipeline.base.locations import Locations
-
-if TYPE_CHECKING:
-    from fints_pipeline.data.config import DatasetConfig
-
-TABLES = {"bars": "bars", "features": "features", "labels": "labels", "tokens": "brooks_tokens"}
-"""The asset that makes each series table."""
+from fints_pipeline.defs.instrument import TABLES, Instrument
 
 
 @dataclass(frozen=True)
@@ -48,72 +41,25 @@ class Outdated:
         return "; ".join(f"{item.key}: {', '.join(item.reasons)}" for item in self.stale)
 
 
-def outdated(locations: Locations) -> Iterator[Outdated]:
-    """Yield what the staged slices ask for and the lake does not hold, months ascending."""
-    lake = locations.lake
-    tables: dict[str, list[_Made]] = {}
-    for key in lake.keys("raw_bars"):
-        instrument, month = key["instrument"], key["month"]
-        if instrument not in tables:
-            tables[instrument] = _tables(locations, instrument)
-        found = tuple(
-            item
-            for made in tables[instrument]
-            if (item := _staleness(lake, made, instrument, month))
-        )
-        if found:
-            yield Outdated(instrument, month, found)
+def outdated(locations: Locations, names: Collection[str] = ()) -> Iterator[Outdated]:
+    """Yield what the staged slices ask for and the lake does not hold, months ascending.
+
+    Args:
+        locations: Lake and configs.
+        names: Instruments to look at; none means all that were staged.
+    """
+    for name in instruments(locations.lake):
+        if not names or name in names:
+            instrument = Instrument(locations, name)
+            for month in instrument.staged():
+                stale = tuple(
+                    item for asset in instrument.tables for item in instrument.stale(asset, month)
+                )
+                if stale:
+                    yield Outdated(name, month, stale)
 
 
 def instruments(lake: Lake) -> list[str]:
     """Return the instruments that staged archives hold, at any frequency."""
     frequencies = lake.values("raw_bars", (), "freq")
     return sorted({name for freq in frequencies for name in lake.instruments("raw_bars", freq)})
-
-
-@dataclass(frozen=True)
-class _Made:
-    table: str
-    freq: str
-    lineage: Lineage
-
-
-def _staleness(lake: Lake, made: _Made, instrument: str, month: str) -> Staleness:
-    key = series_key(made.table, made.freq, instrument, month)
-    return staleness(lake, key, expected=made.lineage)
-
-
-def _tables(locations: Locations, instrument: str) -> list[_Made]:
-    """Return the tables that an instrument's data set asks for, and what would make them now."""
-    from fints_pipeline.data import partition as bars
-    from fints_pipeline.data.config import DatasetConfig
-    from fints_pipeline.features import partition as features
-    from fints_pipeline.features.config import FeaturesConfig
-    from fints_pipeline.labels import partition as labels
-    from fints_pipeline.labels.config import LabelsConfig
-
-    path = locations.dataset_config(instrument)
-    sections = read_yaml(path)
-    config = load_config(path, DatasetConfig, section="dataset")
-    model = config.model_frequency
-    found = [_Made("bars", freq, bars.made_with(config)) for freq in config.frequencies]
-    if "features" in sections:
-        made = features.made_with(load_config(path, FeaturesConfig, section="features"))
-        found.append(_Made("features", model, made))
-    if "labels" in sections:
-        made = labels.made_with(load_config(path, LabelsConfig, section="labels"))
-        found.append(_Made("labels", model, made))
-    if "tokenize" in sections:
-        found.append(_Made("tokens", model, _tokens_made_with(locations, config, instrument)))
-    return found
-
-
-def _tokens_made_with(locations: Locations, dataset: "DatasetConfig", instrument: str) -> Lineage:
-    from fints_pipeline.tokenizers import partition as tokens
-    from fints_pipeline.tokenizers.config import TokenizeConfig
-
-    name = read_yaml(locations.dataset_config(instrument))["tokenize"]
-    config = load_config(locations.tokenize_config(name), TokenizeConfig)
-    symbol = dataset.symbol(instrument)
-    tick = dataset.ticks.get(symbol, dataset.ticks.get("*"))
-    return tokens.made_with(config, tick, dataset.calendar_of(symbol).mode)

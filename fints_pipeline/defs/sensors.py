@@ -2,16 +2,15 @@
 
 import dagster as dg
 
+from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.folds import complete_folds, fold_keys
+from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.jobs import backtest, data, ingest, pretrain
-from fints_pipeline.defs.partitions import (
-    EXPERIMENTS,
-    FOLDS,
-    INSTRUMENTS,
-    series_partition,
-)
-from fints_pipeline.defs.reconcile import instruments, outdated
+from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, INSTRUMENTS
+from fints_pipeline.defs.reconcile import Outdated, instruments, outdated
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.targets import ONLY_TAG, STALE, range_tags
 
 
 @dg.sensor(
@@ -20,9 +19,9 @@ from fints_pipeline.defs.resources import Project
     description="New files in the inbox: stage them, then make the months that they touch.",
 )
 def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
-    """Request `ingest` when the inbox changed, and `data` for every missing or stale month.
+    """Request `ingest` when the inbox changed, and `data` for each instrument with stale months.
 
-    The cursor is the inbox's fingerprint. A month is asked for once for each cause.
+    The cursor is the inbox's fingerprint. The same state of affairs is asked for once.
     """
     from fints_pipeline.data import inbox
 
@@ -36,7 +35,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
     if fingerprint != context.cursor:
         requests.append(dg.RunRequest(run_key=f"ingest:{fingerprint}", job_name=ingest.name))
     known = instruments(locations.lake)
-    requests += [_data_request(item) for item in outdated(locations)]
+    requests += _refreshes(locations)
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=[INSTRUMENTS.build_add_request(known)] if known else [],
@@ -60,11 +59,23 @@ def fold_sensor(context: dg.SensorEvaluationContext, project: Project):
     )
 
 
-def _data_request(item) -> dg.RunRequest:
+def _refreshes(locations: Locations) -> list[dg.RunRequest]:
+    """Return one request an instrument: of all its months what is stale, and what gets so thereby.
+
+    Its run key names what is stale and why, so that a run that failed is not asked for again until
+    something changes.
+    """
+    stale: dict[str, list[Outdated]] = {}
+    for item in outdated(locations):
+        stale.setdefault(item.instrument, []).append(item)
+    return [_refresh(locations, name, items) for name, items in stale.items()]
+
+
+def _refresh(locations: Locations, instrument: str, stale: list[Outdated]) -> dg.RunRequest:
+    staged = Instrument(locations, instrument).staged()
+    cause = text_digest(*(item.fingerprint for item in stale))
     return dg.RunRequest(
-        run_key=f"data:{item.instrument}|{item.month}:{item.fingerprint}",
+        run_key=f"data:{instrument}:{cause}",
         job_name=data.name,
-        partition_key=series_partition(item.instrument, item.month),
-        asset_selection=[dg.AssetKey(name) for name in item.assets],
-        tags={"fints/instrument": item.instrument},
+        tags=range_tags(instrument, staged[0], staged[-1]) | {ONLY_TAG: STALE},
     )

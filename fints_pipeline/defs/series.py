@@ -2,16 +2,13 @@
 
 import dagster as dg
 
-from fints_pipeline.base.config import load_config, read_yaml
-from fints_pipeline.base.errors import SchemaError
-from fints_pipeline.base.lake import Footer, series_key
+from fints_pipeline.defs.events import CODE_VERSION
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.metadata import numbers, table_metadata
-from fints_pipeline.defs.partitions import SERIES, series_of
+from fints_pipeline.defs.making import make
+from fints_pipeline.defs.partitions import SERIES
 from fints_pipeline.defs.resources import Project
 
-_NOTHING_WRITTEN = "the check's evidence says more; the bars were not written"
-_ONE_RUN_A_PARTITION = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+_A_RANGE_A_RUN = dg.BackfillPolicy.single_run()
 
 
 def _months(first: int, last: int) -> dg.MultiPartitionMapping:
@@ -27,26 +24,30 @@ def _months(first: int, last: int) -> dg.MultiPartitionMapping:
     )
 
 
+def _check(asset: str, name: str, description: str, blocking: bool = True) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        name, asset=asset, blocking=blocking, partitions_def=SERIES, description=description
+    )
+
+
 @dg.asset(
     deps=["raw_slices"],
     partitions_def=SERIES,
-    backfill_policy=_ONE_RUN_A_PARTITION,
+    backfill_policy=_A_RANGE_A_RUN,
     group_name="data",
     kinds={"parquet", "pandas"},
     owners=["team:data"],
-    code_version="1",
+    code_version=CODE_VERSION,
     check_specs=[
-        dg.AssetCheckSpec(
+        _check(
+            "bars",
             "rows_conserved",
-            asset="bars",
-            blocking=True,
-            description="Every delivered row is in the bars or accounted for by a named rule.",
+            "Every delivered row is in the bars or accounted for by a named rule.",
         ),
-        dg.AssetCheckSpec(
+        _check(
+            "bars",
             "clock_fits",
-            asset="bars",
-            blocking=True,
-            description="The stamps fit the market's hours on the clock that the config declares.",
+            "The stamps fit the market's hours on the clock that the config declares.",
         ),
     ],
 )
@@ -58,71 +59,17 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     session are filled and flagged, and 5m, 30m and 1D are resampled from the session's open. Prices
     are raw; `split_factor` makes them comparable through time.
     """
-    from fints_pipeline.base.frames import to_pandas
-    from fints_pipeline.data import partition
-    from fints_pipeline.data.config import DatasetConfig
-    from fints_pipeline.schemas.bars import BARS
-
-    instrument, month = series_of(context)
-    path = project.locations.dataset_config(instrument)
-    config = load_config(path, DatasetConfig, section="dataset")
-    clock = partition.clock(project.lake, config, instrument, month)
-    yield dg.AssetCheckResult(
-        check_name="clock_fits",
-        passed=clock.passed,
-        metadata={"evidence": dg.MetadataValue.md(clock.to_markdown())},
-    )
-    if not clock.passed:
-        raise SchemaError(clock.reason, where=f"{instrument} {month}", fix=_NOTHING_WRITTEN)
-    computed = partition.compute(project.lake, config, instrument, month)
-    quality = dg.MetadataValue.md(computed.quality.to_markdown())
-    conserved = computed.quality.conserves()
-    yield dg.AssetCheckResult(
-        check_name="rows_conserved", passed=conserved, metadata={"quality": quality}
-    )
-    if not conserved:
-        raise SchemaError(
-            "rows were lost in cleaning", where=f"{instrument} {month}", fix=_NOTHING_WRITTEN
-        )
-    made = partition.write(project.lake, config, instrument, month, computed)
-    key = series_key("bars", config.base_frequency, instrument, month)
-    base = made.footers[config.base_frequency]
-    metadata = table_metadata(base, BARS, str(project.lake.path(key)))
-    metadata |= {f"rows_{freq}": footer.rows for freq, footer in made.footers.items()}
-    metadata |= numbers(_figures(made.quality))
-    metadata["quality"] = quality
-    metadata |= _pictures(to_pandas(project.lake.read(key)))
-    version = "-".join(footer.digest[:16] for footer in made.footers.values())
-    yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
-
-
-def _figures(quality) -> dict[str, float]:
-    """Return what the page can plot over the months."""
-    return {
-        "sessions": quality.sessions,
-        "partial_sessions": len(quality.partial_sessions),
-        "holes": quality.holes,
-        "filled": quality.filled,
-        "rejected": quality.rejected,
-        "longest_gap": quality.longest_gap,
-    }
-
-
-def _pictures(bars) -> dict[str, dg.MetadataValue]:
-    from fints_pipeline.data import plots
-
-    drawn = {"coverage": plots.coverage(bars), "price": plots.price_with_flags(bars)}
-    return {name: dg.MetadataValue.md(plots.as_markdown(p, name)) for name, p in drawn.items()}
+    yield from make(context, project, "bars")
 
 
 @dg.asset(
     deps=[dg.AssetDep("bars", partition_mapping=_months(-1, 0))],
     partitions_def=SERIES,
-    backfill_policy=_ONE_RUN_A_PARTITION,
+    backfill_policy=_A_RANGE_A_RUN,
     group_name="features",
     kinds={"parquet", "numba"},
     owners=["team:research"],
-    code_version="1",
+    code_version=CODE_VERSION,
 )
 @explained
 def features(context: dg.AssetExecutionContext, project: Project):
@@ -130,27 +77,17 @@ def features(context: dg.AssetExecutionContext, project: Project):
 
     Row t uses the bars up to t and no further; the lookback is read from the months before.
     """
-    from fints_pipeline.features import partition
-    from fints_pipeline.features.config import FeaturesConfig
-    from fints_pipeline.schemas.features import features_contract
-
-    instrument, month = series_of(context)
-    path = project.locations.dataset_config(instrument)
-    config = load_config(path, FeaturesConfig, section="features")
-    footer = partition.build(project.lake, config, _frequency(path), instrument, month)
-    return _result(
-        project, "features", _frequency(path), footer, features_contract(config.columns), context
-    )
+    yield from make(context, project, "features")
 
 
 @dg.asset(
     deps=[dg.AssetDep("bars", partition_mapping=_months(-1, 1)), "features"],
     partitions_def=SERIES,
-    backfill_policy=_ONE_RUN_A_PARTITION,
+    backfill_policy=_A_RANGE_A_RUN,
     group_name="features",
     kinds={"parquet", "numba"},
     owners=["team:research"],
-    code_version="1",
+    code_version=CODE_VERSION,
 )
 @explained
 def labels(context: dg.AssetExecutionContext, project: Project):
@@ -159,16 +96,7 @@ def labels(context: dg.AssetExecutionContext, project: Project):
     The month's last rows stay null until the next month's bars are there, which makes them stale.
     A meta-label reads its side from the month's features.
     """
-    from fints_pipeline.labels import partition
-    from fints_pipeline.labels.config import LabelsConfig
-    from fints_pipeline.schemas.labels import labels_contract
-
-    instrument, month = series_of(context)
-    path = project.locations.dataset_config(instrument)
-    config = load_config(path, LabelsConfig, section="labels")
-    footer = partition.build(project.lake, config, _frequency(path), instrument, month)
-    contract = labels_contract([label.column for label in config.labels])
-    return _result(project, "labels", _frequency(path), footer, contract, context)
+    yield from make(context, project, "labels")
 
 
 @dg.asset(
@@ -177,11 +105,11 @@ def labels(context: dg.AssetExecutionContext, project: Project):
         dg.AssetDep("brooks_tokens", partition_mapping=_months(-1, -1)),
     ],
     partitions_def=SERIES,
-    backfill_policy=_ONE_RUN_A_PARTITION,
+    backfill_policy=_A_RANGE_A_RUN,
     group_name="tokens",
     kinds={"parquet", "numba"},
     owners=["team:research"],
-    code_version="1",
+    code_version=CODE_VERSION,
 )
 @explained
 def brooks_tokens(context: dg.AssetExecutionContext, project: Project):
@@ -190,41 +118,4 @@ def brooks_tokens(context: dg.AssetExecutionContext, project: Project):
     The tokenizer's state is stored with the month and handed to the next, so that the months of an
     instrument give the same tokens as one pass over its whole history.
     """
-    from fints_pipeline.data.config import DatasetConfig
-    from fints_pipeline.schemas.tokens import tokens_contract
-    from fints_pipeline.tokenizers import partition
-    from fints_pipeline.tokenizers.brooks import FIELDS
-    from fints_pipeline.tokenizers.config import TokenizeConfig
-
-    instrument, month = series_of(context)
-    path = project.locations.dataset_config(instrument)
-    dataset = load_config(path, DatasetConfig, section="dataset")
-    symbol = dataset.symbol(instrument)
-    tokenizer = project.locations.tokenize_config(read_yaml(path).get("tokenize", "brooks"))
-    config = load_config(tokenizer, TokenizeConfig)
-    footer = partition.build(
-        project.lake,
-        config,
-        dataset.model_frequency,
-        instrument,
-        month,
-        tick=dataset.ticks.get(symbol, dataset.ticks.get("*")),
-        session_mode=dataset.calendar_of(symbol).mode,
-    )
-    contract = tokens_contract(FIELDS)
-    return _result(project, "tokens", dataset.model_frequency, footer, contract, context)
-
-
-def _frequency(path) -> str:
-    from fints_pipeline.data.config import DatasetConfig
-
-    return load_config(path, DatasetConfig, section="dataset").model_frequency
-
-
-def _result(project, table, freq, footer: Footer, contract, context) -> dg.MaterializeResult:
-    instrument, month = series_of(context)
-    path = project.lake.path(series_key(table, freq, instrument, month))
-    return dg.MaterializeResult(
-        metadata=table_metadata(footer, contract, str(path)),
-        data_version=dg.DataVersion(footer.digest),
-    )
+    yield from make(context, project, "brooks_tokens")

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from fints_pipeline.definitions import defs
+from fints_pipeline.defs.events import CODE_VERSION, PARENTS
 
 # Asset: (upstream assets, partitions, group). A change here is a change of what users see.
 GRAPH = {
@@ -90,6 +91,14 @@ def test_a_month_maps_to_its_neighbours_of_the_same_instrument() -> None:
     mapping = graph.get(dg.AssetKey("labels")).partition_mappings[dg.AssetKey("bars")]
     months = mapping.downstream_mappings_by_upstream_dimension["month"].partition_mapping
     assert (months.start_offset, months.end_offset) == (-1, 1)
+
+
+def test_what_runs_report_of_a_partition_agrees_with_the_graph() -> None:
+    graph = defs.resolve_asset_graph()
+    for name, parents in PARENTS.items():
+        node = graph.get(dg.AssetKey(name))
+        assert {key.to_user_string() for key in node.parent_keys} == set(parents)
+        assert node.code_version == CODE_VERSION
 
 
 PROBE = """

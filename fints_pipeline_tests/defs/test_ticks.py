@@ -82,8 +82,12 @@ def test_the_inbox_sensor_stages_then_builds_each_month_once(
     Launcher(instance, definitions).ingest()
     second = tick(instance, market, first.cursor)
     assert second.dynamic_partitions_requests[0].partition_keys == SYMBOLS
-    asked = sorted(str(request.partition_key) for request in second.run_requests)
-    assert asked == [f"{name}|{month}" for name in SYMBOLS for month in ("2024-07", "2024-08")]
+    asked = [request.tags for request in second.run_requests]
+    assert [tags["dagster/asset_partition_range_start"] for tags in asked] == [
+        f"{name}|2024-07" for name in SYMBOLS
+    ]
+    assert {tags["dagster/asset_partition_range_end"][-7:] for tags in asked} == {"2024-08"}
+    assert {tags["fints/only"] for tags in asked} == {"stale"}
     keys = [request.run_key for request in tick(instance, market, first.cursor).run_requests]
     assert keys == [request.run_key for request in second.run_requests]
 

@@ -92,10 +92,10 @@ class Service:
                 raise TimeoutError(f"waited {patience:.0f} s for {what}:\n{self.log()}")
             time.sleep(0.5)
 
-    def log(self) -> str:
-        """Return the ends of all logs."""
+    def log(self, most: int = 2000) -> str:
+        """Return the ends of all logs, at most so many characters of each."""
         paths = [self.home / "log", *sorted((self.home / "dagster" / "service").glob("*.log"))]
-        return "\n".join(f"{p.name}:\n{p.read_text(errors='replace')[-2000:]}" for p in paths)
+        return "\n".join(f"{p.name}:\n{p.read_text(errors='replace')[-most:]}" for p in paths)
 
     def kill_everything(self) -> None:
         """kill −9 the service and every process that works in its home."""

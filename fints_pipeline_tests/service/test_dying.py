@@ -62,7 +62,7 @@ def test_a_backfill_completes_by_itself_after_everything_was_killed(service: Ser
 
     def over() -> bool:
         found = service.ask(STATUS, id=launched["backfillId"])["partitionBackfillOrError"]
-        assert found["status"] not in ("FAILED", "COMPLETED_FAILED"), found
+        assert found["status"] not in ("FAILED", "COMPLETED_FAILED"), service.log(6000)
         return found["status"] == "COMPLETED_SUCCESS"
 
     service.until(over, "the backfill to complete", 600)

@@ -1,0 +1,185 @@
+"""Makes an asset's partitions one by one in one run, each with events of its own.
+
+A partition is never made from an input that is missing or out of date: such an input is made first,
+whoever asked for it. So any set of partitions, launched in any order, from any number of runs, ends
+as one pass over the whole history would.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.lake.atomic import locked
+from fints_pipeline.base.lake.lineage import ABSENT, current_digest
+from fints_pipeline.defs.events import NOTHING_DELIVERED, Made, Reporter, Verdict, ends
+from fints_pipeline.defs.instrument import TABLES, Instrument
+from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.stages import STAGES, described
+from fints_pipeline.defs.targets import targets
+
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.MaterializeResult | dg.Output
+_MOST_NAMED = 5
+
+
+def make(context: dg.AssetExecutionContext, project: Project, asset: str) -> Iterator[Event]:
+    """Make the run's partitions of one asset; yield each one's events as soon as it is made.
+
+    A partition that fails stops no other, except the later tokens of its instrument, which start
+    from it. What was made stays.
+
+    Raises:
+        UserError: some could not be made; all that could were.
+    """
+    wanted = targets(context)
+    reporter = Reporter(context)
+    failed: dict[str, UserError] = {}
+    if wanted.only_stale:
+        known: Collection[str] = context.instance.get_materialized_partitions(dg.AssetKey(asset))
+    for name, months in wanted.months.items():
+        instrument = Instrument(project.locations, name)
+        if wanted.only_stale and asset not in instrument.tables:
+            continue
+        instrument.require(asset)
+        with alone(project.lake, name):
+            maker = Maker(instrument, reporter)
+            staged = set(instrument.staged())
+            for month in months:
+                if month not in staged and wanted.is_sweep:
+                    if not wanted.only_stale:
+                        yield reporter.materialization(asset, name, month, NOTHING_DELIVERED)
+                    continue
+                try:
+                    if not (wanted.only_stale or wanted.again) or instrument.stale(asset, month):
+                        yield from maker.remake(asset, month)
+                    elif wanted.again or f"{name}|{month}" not in known:
+                        yield maker.reported(asset, month)
+                except UserError as error:
+                    failed[f"{name} {month}"] = error
+    if failed:
+        raise _summary(asset, failed, sum(map(len, wanted.months.values())))
+    yield from ends(context)
+
+
+@contextmanager
+def alone(lake: Lake, instrument: str) -> Iterator[None]:
+    """Keep other runs from writing an instrument's series meanwhile; a killed run lets go."""
+    with locked(lake.root / ".locks" / f"series-{text_digest(instrument)}.lock"):
+        yield
+
+
+class Maker:
+    """Makes partitions of one instrument, and before them what they need.
+
+    Args:
+        instrument: The instrument; nobody else may write its series meanwhile.
+        reporter: Makes the events.
+    """
+
+    def __init__(self, instrument: Instrument, reporter: Reporter) -> None:
+        self._instrument = instrument
+        self._reporter = reporter
+        self._current: set[tuple[str, str]] = set()
+        self._failed: dict[tuple[str, str], UserError] = {}
+
+    def reported(self, asset: str, month: str) -> Event:
+        """Return the event of a partition that lies in the lake already."""
+        self._current.add((asset, month))
+        return self._event(asset, month, described(asset, self._instrument, month))
+
+    def remake(self, asset: str, month: str) -> Iterator[Event]:
+        """Make a partition, whether it is current or not, and what it needs if that is not.
+
+        Raises:
+            UserError: it, or something that it needs, cannot be made.
+        """
+        try:
+            yield from self._remade(asset, month)
+        except UserError as error:
+            self._failed[asset, month] = error
+            raise
+
+    def _remade(self, asset: str, month: str) -> Iterator[Event]:
+        for needed in self._needs(asset, month):
+            yield from self._ensure(*needed)
+        while True:
+            made: Made | None = None
+            for item in STAGES[asset](self._instrument, month):
+                if isinstance(item, Verdict):
+                    name = self._instrument.name
+                    yield self._reporter.evaluation(asset, name, month, item)
+                else:
+                    made = item
+            assert made is not None, f"stage {asset} made nothing"
+            self._current.add((asset, month))
+            yield from self._inputs(made)
+            if all(current_digest(self._lake, key) == was for key, was in made.inputs.items()):
+                break
+        yield self._event(asset, month, made)
+
+    def _ensure(self, asset: str, month: str) -> Iterator[Event]:
+        """Make a partition if it is missing or out of date, unless that failed already."""
+        if error := self._failed.get((asset, month)):
+            raise error
+        if (asset, month) in self._current:
+            return
+        if self._instrument.stale(asset, month):
+            yield from self.remake(asset, month)
+        self._current.add((asset, month))
+
+    def _needs(self, asset: str, month: str) -> list[tuple[str, str]]:
+        """Return the partitions without which this one cannot be made, in order."""
+        if asset == "bars":
+            return []
+        needed = [("bars", month)]
+        if asset == "labels" and self._instrument.labels.features:
+            needed.append(("features", month))
+        if asset == "brooks_tokens":
+            earlier = [other for other in self._instrument.staged() if other < month]
+            needed = [("bars", other) for other in earlier] + needed
+            needed += [(asset, other) for other in earlier]
+        return needed
+
+    def _inputs(self, made: Made) -> Iterator[Event]:
+        """Make what a partition was made from, or would have been, if that is not current.
+
+        Months that follow are an input of labels, which are null where those are not there; one
+        that cannot be made is left to whoever asks for it.
+        """
+        staged = set(self._instrument.staged())
+        for key, digest in made.inputs.items():
+            asset, month = TABLES.get(key.partition("/")[0]), key.rpartition("/")[2]
+            if asset is None or month not in staged or asset not in self._instrument.tables:
+                continue
+            try:
+                yield from self._ensure(asset, month)
+            except UserError:
+                if digest != ABSENT:
+                    raise
+
+    def _event(self, asset: str, month: str, made: Made) -> Event:
+        return self._reporter.materialization(asset, self._instrument.name, month, made)
+
+    @property
+    def _lake(self) -> Lake:
+        return self._instrument.lake
+
+
+def _summary(asset: str, failed: dict[str, UserError], asked: int) -> UserError:
+    if asked == 1:
+        return next(iter(failed.values()))
+    named = [
+        f"{name}: {str(error).replace(chr(10), ';')}"
+        for name, error in list(failed.items())[:_MOST_NAMED]
+    ]
+    more = len(failed) - len(named)
+    return UserError(
+        f"{len(failed)} of {asked} partitions of {asset} could not be made: "
+        + "\n".join(named)
+        + (f"\n… and {more} more" if more else ""),
+        where=", ".join(list(failed)[:_MOST_NAMED]),
+        fix="what could be made is there; mend the cause and run again, only the rest is made",
+    )

@@ -1,0 +1,156 @@
+"""How one month of each series asset is made: the stage, its checks, what its page shows."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from fints_pipeline.base.errors import SchemaError
+from fints_pipeline.base.lake import Footer
+from fints_pipeline.defs.events import Made, Verdict
+from fints_pipeline.defs.instrument import Instrument
+from fints_pipeline.defs.metadata import numbers, table_metadata
+
+if TYPE_CHECKING:
+    from fints_pipeline.schemas.contract import TableContract
+
+_NOTHING_WRITTEN = "the check's evidence says more; the bars were not written"
+
+Stage = Callable[[Instrument, str], Iterator[Verdict | Made]]
+"""Makes one month; yields its checks as they are known, then what was made.
+
+Raises:
+    UserError: it cannot be made; a failed check that blocks was yielded before.
+"""
+
+
+def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
+    """Clean and resample the month's slice, unless its clock is wrong or rows would be lost."""
+    from fints_pipeline.data import partition
+
+    lake, config, name = instrument.lake, instrument.dataset, instrument.name
+    started = time.perf_counter()
+    clock = partition.clock(lake, config, name, month)
+    yield Verdict(
+        "clock_fits", clock.passed, {"evidence": dg.MetadataValue.md(clock.to_markdown())}
+    )
+    if not clock.passed:
+        raise SchemaError(clock.reason, where=f"{name} {month}", fix=_NOTHING_WRITTEN)
+    computed = partition.compute(lake, config, name, month)
+    quality = dg.MetadataValue.md(computed.quality.to_markdown())
+    conserved = computed.quality.conserves()
+    yield Verdict("rows_conserved", conserved, {"quality": quality})
+    if not conserved:
+        raise SchemaError(
+            "rows were lost in cleaning", where=f"{name} {month}", fix=_NOTHING_WRITTEN
+        )
+    made = partition.write(lake, config, name, month, computed)
+    metadata = numbers(_figures(made.quality)) | {"quality": quality}
+    metadata |= _pictures(computed.frames[config.base_frequency])
+    yield described("bars", instrument, month, metadata | _seconds(started))
+
+
+def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
+    """Compute the month's columns from its bars and their lookback."""
+    from fints_pipeline.features import partition
+
+    started = time.perf_counter()
+    partition.build(instrument.lake, instrument.features, instrument.freq, instrument.name, month)
+    yield described("features", instrument, month, _seconds(started))
+
+
+def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
+    """Compute the month's targets from its bars and those that follow."""
+    from fints_pipeline.labels import partition
+
+    started = time.perf_counter()
+    partition.build(instrument.lake, instrument.labels, instrument.freq, instrument.name, month)
+    yield described("labels", instrument, month, _seconds(started))
+
+
+def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
+    """Tokenize the month from the state that the month before left."""
+    from fints_pipeline.tokenizers import partition
+
+    started = time.perf_counter()
+    partition.build(
+        instrument.lake,
+        instrument.tokenize,
+        instrument.freq,
+        instrument.name,
+        month,
+        tick=instrument.tick,
+        session_mode=instrument.session_mode,
+    )
+    yield described("brooks_tokens", instrument, month, _seconds(started))
+
+
+STAGES: dict[str, Stage] = {
+    "bars": bars,
+    "features": features,
+    "labels": labels,
+    "brooks_tokens": brooks_tokens,
+}
+
+
+def described(
+    asset: str, instrument: Instrument, month: str, more: dict[str, Any] | None = None
+) -> Made:
+    """Return what lies in the lake of an asset's month, as its footers tell."""
+    lake = instrument.lake
+    keys = instrument.keys(asset, month)
+    footers = [lake.footer(key) for key in keys]
+    metadata = table_metadata(footers[0], _contract(asset, instrument), str(lake.path(keys[0])))
+    if len(keys) > 1:
+        rows = {f"rows_{key['freq']}": f.rows for key, f in zip(keys, footers, strict=True)}
+        metadata |= rows
+    return Made(_version(footers), footers[0].lineage.inputs, metadata | (more or {}))
+
+
+def _version(footers: list[Footer]) -> str:
+    if len(footers) == 1:
+        return footers[0].digest
+    return "-".join(footer.digest[:16] for footer in footers)
+
+
+def _contract(asset: str, instrument: Instrument) -> "TableContract":
+    if asset == "bars":
+        from fints_pipeline.schemas.bars import BARS
+
+        return BARS
+    if asset == "features":
+        from fints_pipeline.schemas.features import features_contract
+
+        return features_contract(instrument.features.columns)
+    if asset == "labels":
+        from fints_pipeline.schemas.labels import labels_contract
+
+        return labels_contract([label.column for label in instrument.labels.labels])
+    from fints_pipeline.schemas.tokens import tokens_contract
+    from fints_pipeline.tokenizers.brooks import FIELDS
+
+    return tokens_contract(FIELDS)
+
+
+def _seconds(started: float) -> dict[str, Any]:
+    return numbers({"seconds": time.perf_counter() - started})
+
+
+def _figures(quality) -> dict[str, float]:
+    """Return what the page can plot over the months."""
+    return {
+        "sessions": quality.sessions,
+        "partial_sessions": len(quality.partial_sessions),
+        "holes": quality.holes,
+        "filled": quality.filled,
+        "rejected": quality.rejected,
+        "longest_gap": quality.longest_gap,
+    }
+
+
+def _pictures(frame) -> dict[str, Any]:
+    from fints_pipeline.data import plots
+
+    drawn = {"coverage": plots.coverage(frame), "price": plots.price_with_flags(frame)}
+    return {name: dg.MetadataValue.md(plots.as_markdown(p, name)) for name, p in drawn.items()}
