@@ -15,13 +15,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks import code_location
 from fints_pipeline.base.time import months_between
+
+if TYPE_CHECKING:
+    from fints_pipeline.defs.events import Made, Verdict
+    from fints_pipeline.defs.instrument import Instrument
+    from fints_pipeline.defs.stages import Stage
 
 MONTHS = 200
 SIZES = (10, 100, 1000)
@@ -53,12 +59,12 @@ class Clock:
         self.seconds = 0.0
         self.made = 0
 
-    def around(self, stage: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
+    def around(self, stage: Stage) -> Stage:
         """Return the stage with its time taken."""
 
-        def timed(*arguments: object) -> Iterator[object]:
+        def timed(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
             started = time.perf_counter()
-            for item in stage(*arguments):
+            for item in stage(instrument, month):
                 self.seconds += time.perf_counter() - started
                 yield item
                 started = time.perf_counter()
