@@ -28,7 +28,8 @@ class PatchSettings(Config):
         affine: learn a scale and shift a channel within the instance normalisation.
         channels: C, needed for `affine` alone.
         residual_attention: add each layer's attention scores to the next one's, as the reference
-            code does. Off, attention is torch's fused kernel.
+            code does. Off, attention is torch's fused kernel, or, for short windows on a CPU,
+            three products that are faster there.
     """
 
     lookback: int = Field(336, ge=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -10,11 +9,9 @@ from typing import Any, cast
 from pydantic import ValidationError
 from torch import nn
 
-from fints_pipeline.base.components import load_component
-from fints_pipeline.base.errors import ConfigError, LakeError
-from fints_pipeline.models._base import CONFIG_FILE, PACKAGE, WEIGHTS_FILE, NetworkConfig
+from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.models._bert import load_hugging_face, saved_settings
-from fints_pipeline.models._patches import PatchSettings
+from fints_pipeline.models._pretrained_patches import fill_patches, saved_patch_settings
 from fints_pipeline.models.fusion import FusionConfig
 
 
@@ -30,7 +27,7 @@ def with_saved_sizes(config: FusionConfig, folders: Mapping[str, Path]) -> Fusio
         tokens = saved_settings(folders["tokens"])
         content |= {"tokens": tokens.model_dump(), "factorised": tokens.factorised}
     if "patches" in folders:
-        content["patches"] = _patch_settings(folders["patches"]).model_dump()
+        content["patches"] = saved_patch_settings(folders["patches"]).model_dump()
     try:
         return FusionConfig.model_validate(content)
     except ValidationError as error:
@@ -57,30 +54,4 @@ def fill(network: nn.Module, config: FusionConfig, folders: Mapping[str, Path]) 
         own = {name: value for name, value in saved.state_dict().items() if name in wanted}
         towers.tokens.load_state_dict(own)
     if "patches" in folders:
-        _fill_patches(towers.patches, folders["patches"])
-
-
-def _patch_settings(folder: Path) -> PatchSettings:
-    path = folder / CONFIG_FILE
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        saved = load_component(PACKAGE, NetworkConfig, content)
-    except (OSError, ValueError, ConfigError) as error:
-        raise LakeError(f"no network can be read: {error}", where=str(path)) from None
-    if not isinstance(saved, PatchSettings):
-        raise LakeError(f"{saved.name} has no encoder of patches", where=str(path))
-    names = PatchSettings.model_fields
-    return PatchSettings(**{name: getattr(saved, name) for name in names})
-
-
-def _fill_patches(tower: nn.Module, folder: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = folder / WEIGHTS_FILE
-    wanted = tower.state_dict()
-    try:
-        saved = load_file(path)
-        tower.load_state_dict({name: saved[name] for name in wanted})
-    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        raise LakeError(f"the tower's weights cannot be read: {error}", where=str(path)) from None
+        fill_patches(towers.patches, folders["patches"])

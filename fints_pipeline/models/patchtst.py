@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from pydantic import Field, model_validator
 
+from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.models._base import (
     ExampleBatch,
     NetworkConfig,
@@ -57,6 +58,37 @@ def build(config: NetworkConfig) -> nn.Module:
     from fints_pipeline.models._patchtst_network import PatchTST
 
     return PatchTST(cast(PatchTSTConfig, config))
+
+
+def build_from_pretrained(config: NetworkConfig, folder: Path) -> nn.Module:
+    """Return a PatchTST with the encoder in ``folder`` and a fresh head.
+
+    Args:
+        config: as for `build`; what the weights depend on has to be that of the saved encoder.
+        folder: what `fints_pipeline.models.patchtst_pretraining.save` (or `save` here) wrote.
+
+    Raises:
+        ConfigError: the encoder is another one; the message says in what.
+        LakeError: the folder holds no encoder of patches.
+    """
+    from fints_pipeline.models._patch_encoder import PatchEncoder
+    from fints_pipeline.models._patchtst_network import PatchTST
+    from fints_pipeline.models._pretrained_patches import fill_patches, saved_patch_settings
+
+    settings = cast(PatchTSTConfig, config)
+    saved = saved_patch_settings(folder)
+    for name in PatchSettings.model_fields:
+        wanted, found = getattr(settings, name), getattr(saved, name)
+        if wanted != found and name != "dropout":
+            raise ConfigError(
+                f"the pretrained encoder has {name} {found}, the network {wanted}",
+                where=str(folder),
+                fix=f"give both the same {name}",
+            )
+    encoder, network = PatchEncoder(settings), PatchTST(settings)
+    fill_patches(encoder, folder)
+    network.load_state_dict(encoder.state_dict(), strict=False)  # all but the head
+    return network
 
 
 def example_batch() -> ExampleBatch:
