@@ -99,13 +99,18 @@ def parameter_count(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
+def write_config(config: NetworkConfig, folder: Path) -> None:
+    """Write a config with its network's name as config.json."""
+    content = {"name": config.name, **config.model_dump(mode="json")}
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
+    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
 def save_torch(network: nn.Module, config: NetworkConfig, folder: Path) -> None:
     """Write a pure torch network as config.json and model.safetensors."""
     from safetensors.torch import save_file
 
-    content = {"name": config.name, **config.model_dump(mode="json")}
-    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
-    (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+    write_config(config, folder)
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
@@ -113,7 +118,7 @@ def save_torch(network: nn.Module, config: NetworkConfig, folder: Path) -> None:
 
 
 def read_config(folder: Path, kind: type[C]) -> C:
-    """Return the config that `save_torch` wrote.
+    """Return the config that `write_config` wrote.
 
     Raises:
         LakeError: the file is missing, not JSON, or belongs to another network.

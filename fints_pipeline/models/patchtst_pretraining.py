@@ -44,8 +44,8 @@ class PatchTSTPretrainingConfig(PatchSettings, NetworkConfig):
     def _nothing_shows_through(self) -> Self:
         if self.stride < self.patch:
             raise ValueError(
-                f"patches of {self.patch} by {self.stride} overlap, so that a hidden one shows in its "
-                "neighbours; raise stride"
+                f"patches of {self.patch} by {self.stride} overlap, so that a hidden one shows in "
+                "its neighbours; raise stride"
             )
         return self
 

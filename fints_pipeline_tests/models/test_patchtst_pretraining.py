@@ -99,5 +99,5 @@ def test_another_encoder_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_overlapping_patches_are_refused() -> None:
-    with pytest.raises(ValidationError, match="overlap, so that a hidden one"):
+    with pytest.raises(ValidationError, match="hidden one shows in its neighbours"):
         PatchTSTPretrainingConfig(patch=16, stride=8)
