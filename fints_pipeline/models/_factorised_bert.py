@@ -26,7 +26,6 @@ from transformers import (
     BertForTokenClassification,
     BertModel,
     BertPreTrainedModel,
-    initialization,
 )
 from transformers.models.bert.modeling_bert import BertEmbeddings, BertPredictionHeadTransform
 from transformers.utils.generic import ModelOutput
@@ -88,13 +87,20 @@ class FactorisedBertForMaskedLM(BertPreTrainedModel):
     """A softmax a field over what stands at a position; weights are those of the embeddings."""
 
     config_class = FactorisedBertConfig
+    _tied_weights_keys = {  # noqa: RUF012 - Hugging Face declares it without ClassVar
+        "decoder.weight": "bert.embeddings.word_embeddings.weight"
+    }
 
     def __init__(self, config: FactorisedBertConfig) -> None:
         super().__init__(config)
         self.bert = FactorisedBertModel(config, add_pooling_layer=False)
         self.transform = BertPredictionHeadTransform(config)
-        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
         self.post_init()
+
+    def get_output_embeddings(self) -> nn.Linear:
+        """Return the joint output layer of all fields."""
+        return self.decoder
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor | None = None, **others: Any
@@ -106,15 +112,8 @@ class FactorisedBertForMaskedLM(BertPreTrainedModel):
 
     def field_logits(self, states: Tensor) -> tuple[Tensor, ...]:
         """Return logits (…, V_f) of each field from the encoder's states (…, D)."""
-        table = self.bert.embeddings.word_embeddings.weight
-        joint = nn.functional.linear(self.transform(states), table, self.bias)
+        joint = self.decoder(self.transform(states))
         return joint.split(self.config.field_sizes, dim=-1)
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, FactorisedBertForMaskedLM):
-            initialization.zeros_(module.bias)
 
 
 class FactorisedBertForSequenceClassification(BertForSequenceClassification):

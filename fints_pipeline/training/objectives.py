@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -21,11 +22,21 @@ Objective = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
 
 
 def masked_cross_entropy(network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Cross-entropy (nats) of the tokens that were hidden; weighted by their number."""
-    output = token_output(network, batch)
-    hidden = batch["labels"] != IGNORED
+    """Cross-entropy (nats) of the positions that were hidden; weighted by their number.
+
+    Of factorised tokens it is the sum over the fields: −ln p of the whole bar, whose fields are
+    told independently given the context.
+    """
+    logits, labels = token_output(network, batch).logits, batch["labels"]
+    if not isinstance(logits, tuple):
+        logits, labels = (logits,), labels[..., None]
+    hidden = labels[..., 0] != IGNORED
     # The softmax over the vocabulary is most of a small model's work: hidden positions only.
-    return cross_entropy(output.logits[hidden], batch["labels"][hidden]), hidden.sum()
+    losses = [
+        cross_entropy(of_field[hidden], labels[hidden][:, field])
+        for field, of_field in enumerate(logits)
+    ]
+    return torch.stack(losses).sum(), hidden.sum()
 
 
 def token_output(network: nn.Module, batch: Batch) -> Any:
@@ -43,8 +54,27 @@ class ClassObjective:
 
     def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the weighted mean and the sum of the samples' weights."""
-        logits = token_output(network, batch).logits
+        logits = call(network, batch).logits
         return self.loss(logits, batch["labels"], self.class_weights)
+
+
+@dataclass(frozen=True)
+class TagObjective:
+    """A loss of the tags whose class is known: the network's CRF, or a loss of classes."""
+
+    loss: ClassLoss
+    class_weights: Tensor
+
+    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the mean over the known tags, and their number or the sum of their weights."""
+        labels_BL = batch["labels"]
+        known_BL = labels_BL != IGNORED
+        if getattr(network, "crf", None) is not None:
+            names = ("input_ids", "attention_mask", "labels")
+            given = {name: batch[name] for name in names if name in batch}
+            return network(**given).loss, known_BL.sum()
+        logits_BLK = token_output(network, batch).logits
+        return self.loss(logits_BLK[known_BL], labels_BL[known_BL], self.class_weights)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ Settings = TypeVar("Settings", bound=BertSettings)
 class TokenForm(Protocol):
     """How sequences of a form are framed and masked."""
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Ids of each field, the special ones included; flat tokens are one field."""
+
     def framed(self, ids: Tensor) -> Tensor:
         """Put `<cls>` before and `<sep>` after each sequence."""
 
@@ -53,6 +57,11 @@ class FlatForm:
 
     encoder: Encoder
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """V alone."""
+        return (len(self.encoder),)
+
     def ids(self, tokens: NDArray[np.int8]) -> NDArray[np.int64]:
         """Return flat ids (T,)."""
         return self.encoder.encode(tokens)
@@ -80,6 +89,11 @@ class FactorisedForm:
 
     values: tuple[int, ...]
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Ids of each field."""
+        return tuple(FIRST_ORDINARY + count for count in self.values)
+
     def ids(self, tokens: NDArray[np.int8]) -> NDArray[np.int64]:
         """Return ids (T, F)."""
         return np.asarray(field_ids(torch.from_numpy(tokens)).numpy())
@@ -94,5 +108,4 @@ class FactorisedForm:
 
     def fit(self, settings: Settings) -> Settings:
         """Return an encoder's settings with the fields' sizes filled in."""
-        sizes = tuple(FIRST_ORDINARY + count for count in self.values)
-        return settings.model_copy(update={"field_sizes": sizes})
+        return settings.model_copy(update={"field_sizes": self.sizes})

@@ -105,12 +105,15 @@ def load_tokens(
     """
     read = load_dataset(lake, data, Columns(features, labels, vocabulary.fields), span)
     good = [one.good_bars() for one in read.series]
-    form: TokenForm = FlatForm(vocabulary.encoder)
-    if factorised:
-        form = FactorisedForm(vocabulary.values)
+    form = form_of(vocabulary, factorised=factorised)
     lines = tuple(TokenLine(one, form.ids(one.tokens)) for one in good)
     inputs = {**read.inputs, str(vocabulary.key): vocabulary.digest}
     return TokenData(lines, inputs, form, noted_names(read.footers.values()))
+
+
+def form_of(vocabulary: FoldVocabulary, *, factorised: bool) -> TokenForm:
+    """Return the form in which networks read a fold's tokens."""
+    return FactorisedForm(vocabulary.values) if factorised else FlatForm(vocabulary.encoder)
 
 
 def id_table(lines: Sequence[TokenLine]) -> WindowTable:

@@ -14,7 +14,7 @@ from fints_pipeline.features import FeaturesConfig
 from fints_pipeline.features import partition as features_partition
 from fints_pipeline.labels import LabelsConfig, partition
 from fints_pipeline.schemas.bars import BARS
-from fints_pipeline.training.label_classes import label_classes
+from fints_pipeline.training.class_labels import noted_names
 from fints_pipeline_tests.contracts import laws
 from fints_pipeline_tests.strategies import random_bars
 
@@ -43,10 +43,9 @@ def test_a_meta_label_takes_its_side_from_the_features(lake: Lake) -> None:
     features_partition.build(lake, SIDES, "5m", NAME, MONTHS[1])
     footer = partition.build(lake, CONFIG, "5m", NAME, MONTHS[1])
     assert f"features/5m/{NAME}/{MONTHS[1]}" in footer.lineage.inputs
-    key = str(series_key("labels", "5m", NAME, MONTHS[1]))
-    found = label_classes({key: footer}, "volatility_bucket_12")
-    assert found.codes == (0, 1, 2)
-    assert label_classes({key: footer}, CONFIG.labels[0].column).names == ("leave", "take")
+    told = noted_names([footer])
+    assert list(told["volatility_bucket_12"]) == ["0", "1", "2"]
+    assert told[CONFIG.labels[0].column] == {"0": "leave", "1": "take"}
 
     side = features.run(SIDES, bars)["moving_average_distance_20"]
     whole = labels.run(CONFIG, bars.assign(moving_average_distance_20=side.to_numpy()))

@@ -163,22 +163,59 @@ class ClassifyTokensModel(LabelledTokensModel):
 
 
 class TagTokensModel(LabelledTokensModel):
-    """Classifies every bar of a sequence of tokens; its last bar's class is the prediction."""
+    """Classifies every bar of a sequence of tokens; its last bar's class is the prediction.
+
+    A CRF scores whole sequences, which classes cannot be weighted in: it is fitted by its own
+    likelihood, without `class_weights` or another `loss`.
+    """
 
     kind: ClassVar[str] = "tag_tokens"
 
+    class_weights: bool = False
+
+    @model_validator(mode="after")
+    def _a_crf_has_its_own_loss(self) -> Self:
+        if getattr(self.network, "crf", False) and (
+            self.class_weights or self.loss != CrossEntropy()
+        ):
+            raise ValueError("a CRF is fitted by its likelihood: leave class_weights and loss out")
+        return self
+
 
 class FusionModel(TargetModel):
-    """Forecasts from feature channels and tokens on one time line, and from text where it is there.
+    """Reads feature channels and tokens on one time line, and text where there is any.
+
+    It forecasts the target, or classifies where `label` is set.
 
     Attributes:
-        text: a bundle of cached text embeddings; None leaves the text tower without input.
+        label: column of the labels table with whole numbers; None forecasts.
+        class_weights: weigh classes by the inverse of their training frequency.
+        class_loss: of the class probabilities.
+        text: an encoder of which the lake has embedded news (`python -m fints_pipeline.embed`
+            prints its name); None leaves the text tower without input.
+        text_lag: minutes that pass between a text's publication and its use.
     """
 
     kind: ClassVar[str] = "fusion"
-    reads_tokens: ClassVar[bool] = True
 
+    label: str | None = None
+    class_weights: bool = True
+    class_loss: ClassLossField = CrossEntropy()
     text: str | None = None
+    text_lag: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _tokens_cannot_be_blended(self) -> Self:
+        if self.fit.regularisation.mixup:
+            raise ValueError("fusion reads tokens, which cannot be blended: leave mixup out")
+        if self.text is not None and getattr(self.network, "text", None) is None:
+            raise ValueError("`text` needs a text tower: add `network.text`")
+        return self
+
+    @property
+    def reads_tokens(self) -> bool:  # type: ignore[override]
+        """Whether it has a token tower."""
+        return "tokens" in self.parents or getattr(self.network, "tokens", None) is not None
 
 
 class EstimatorModel(ChannelModel):

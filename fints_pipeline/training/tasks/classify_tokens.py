@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import numpy as np
@@ -15,6 +15,7 @@ from fints_pipeline.training.bundles import Fitted, Loaded
 from fints_pipeline.training.channels import choose_rows
 from fints_pipeline.training.class_labels import Classes, class_weights, unweighted
 from fints_pipeline.training.config import ClassifyTokensModel, ExperimentConfig, ModelConfig
+from fints_pipeline.training.config.kinds import LabelledTokensModel
 from fints_pipeline.training.dataset import FloatArray
 from fints_pipeline.training.job import Job, batched
 from fints_pipeline.training.objectives import ClassObjective, token_output
@@ -61,7 +62,7 @@ def fit(job: Job) -> Fitted:
     column = label_column(experiment, model)
     classes = classes_in_training(experiment, model, job.fold, job.data)
     settings = token_settings(job, model, classes)
-    train, validation = _split(model, job.fold, job.data, column, classes, settings)
+    train, validation = labelled_splits(model, job.fold, job.data, column, classes, settings)
     weights = class_weights(train.classes, len(classes), model.class_weights)
     with reproducible(experiment.seed, experiment.hardware.threads):
         task, report = job.fit(
@@ -98,11 +99,21 @@ def probabilities(network: nn.Module, samples: LabelledTokens) -> FloatArray:
 
 
 def predict(model: Loaded, data: TokenData, scope: Scope) -> Sequence[Predicted]:
-    """Return the probabilities of down, flat and up for every bar with a whole sequence.
+    """Return the probabilities of the classes for every bar with a whole sequence.
 
     Raises:
         LookAheadError: a bar to classify lies in the span that the model was trained on.
     """
+    return predict_classes(model, data, scope, probabilities)
+
+
+def predict_classes(
+    model: Loaded,
+    data: TokenData,
+    scope: Scope,
+    probabilities: Callable[[nn.Module, LabelledTokens], FloatArray],
+) -> list[Predicted]:
+    """Return what ``probabilities`` gives for every bar of the scope with a whole sequence."""
     record, form = model.record, data.form
     table = id_table(data.lines)
     results = []
@@ -112,20 +123,24 @@ def predict(model: Loaded, data: TokenData, scope: Scope) -> Sequence[Predicted]
             chosen &= scope.rows(record, line.series.session)
             rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
             samples = LabelledTokens(table, rows, record.lookback, torch.zeros_like(rows), form)
-            p_NK = probabilities(model.network, samples)
-            p_NK = unweighted(p_NK, record.class_weights or (1.0,))
+            p_NK = unweighted(probabilities(model.network, samples), record.class_weights or (1.0,))
             results.append(Predicted(np.flatnonzero(chosen), probabilities=p_NK))
     return results
 
 
-def _split(
-    model: ClassifyTokensModel,
+def labelled_splits(
+    model: LabelledTokensModel,
     fold: Fold,
     data: TokenData,
     column: str,
     classes: Classes,
     settings: TokenSettings,
 ) -> tuple[LabelledTokens, LabelledTokens]:
+    """Return the samples of the training and the validation span, purged.
+
+    Raises:
+        ConfigError: a span holds none.
+    """
     table, lookback = id_table(data.lines), settings.lookback
     numbers = [classes.number(one.labels[column].value) for one in data.series]
     usable = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -29,11 +29,12 @@ from fints_pipeline.training.channels import (
     target_metrics,
 )
 from fints_pipeline.training.config import ExperimentConfig, ForecastModel, ModelConfig
-from fints_pipeline.training.dataset import Columns, Dataset, Series, load_dataset
+from fints_pipeline.training.config.kinds import TargetModel
+from fints_pipeline.training.dataset import Columns, Dataset, FloatArray, Series, load_dataset
 from fints_pipeline.training.job import Job, filled_in
 from fints_pipeline.training.losses.squared_error import SquaredError
 from fints_pipeline.training.objectives import ForecastObjective
-from fints_pipeline.training.outlook import look_ahead
+from fints_pipeline.training.outlook import Outlook, look_ahead
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.samples import PastAndFuture
 from fints_pipeline.training.scalers import Scaler
@@ -87,19 +88,11 @@ def fit(job: Job) -> Fitted:
             ),
         )
         outlook = look_ahead(task.network, window.config, validation, window.target, window.steps)
-    actual_NH = window.future(validation.rows)
-    path_NH = outlook.path_NH
-    if model.cumulative:
-        path_NH = np.diff(path_NH, axis=1, prepend=0.0)
-    metrics = target_metrics(path_NH, actual_NH, window.steps)
-    if outlook.quantile_NQ is not None:
-        total = actual_NH[:, : window.steps].sum(axis=1)
-        metrics |= quantile_scores(outlook.quantile_NQ, total)
     return job.fitted(
         task,
         report,
         window.config,
-        metrics,
+        outlook_metrics(outlook, window.future(validation.rows), model.cumulative, window.steps),
         lookback=window.lookback,
         columns=window.channels,
         target=model.target,
@@ -107,6 +100,17 @@ def fit(job: Job) -> Fitted:
         scalers=window.scalers,
         cumulative=model.cumulative,
     )
+
+
+def outlook_metrics(
+    outlook: Outlook, actual_NH: FloatArray, cumulative: bool, steps: int
+) -> dict[str, float]:
+    """Return the scores of forecasts against what came of the target."""
+    path_NH = np.diff(outlook.path_NH, axis=1, prepend=0.0) if cumulative else outlook.path_NH
+    metrics = target_metrics(path_NH, actual_NH, steps)
+    if outlook.quantile_NQ is not None:
+        metrics |= quantile_scores(outlook.quantile_NQ, actual_NH[:, :steps].sum(axis=1))
+    return metrics
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,7 @@ class Windows:
         return PastAndFuture(self.table, rows, self.lookback, self.horizon, cumulative, calendar)
 
     def objective(
-        self, model: ForecastModel, fold: Fold, series: Sequence[Series]
+        self, model: TargetModel, fold: Fold, series: Sequence[Series]
     ) -> ForecastObjective:
         """Return what the network is fitted by."""
         head = getattr(self.config, "head", None)
@@ -157,7 +161,7 @@ class Windows:
         return self.table.future(rows, self.horizon)[..., self.target].double().numpy()
 
 
-def read_window(job: Job, model: ForecastModel, fold: Fold, series: Sequence[Series]) -> Windows:
+def read_window(job: Job, model: TargetModel, fold: Fold, series: Sequence[Series]) -> Windows:
     """Scale a fold's channels and choose its samples.
 
     Raises:
@@ -210,21 +214,43 @@ def predict(model: Loaded, data: Dataset, scope: Scope) -> Sequence[Predicted]:
             series starts before the span its scaler was fitted on.
     """
     record, series = model.record, data.series
-    place = record.columns.index(record.target or "")
-    table = scaled_table(series, record.scalers)
     lookback, horizon = record.lookback, int(cast(Any, record.network).horizon)
-    steps = record.label_steps or horizon
     calendar = None
     if {"past_time", "future_time"} & asks_for(model.network):
         calendar = CalendarColumns([s.close_time for s in series], minutes(record.frequency))
+
+    def samples(table: WindowTable, rows: Tensor) -> PastAndFuture:
+        return PastAndFuture(table, rows, lookback, horizon, record.cumulative, calendar)
+
+    return predict_returns(model, series, scope, samples)
+
+
+def predict_returns(
+    model: Loaded,
+    series: Sequence[Series],
+    scope: Scope,
+    samples: Callable[[WindowTable, Tensor], PastAndFuture],
+) -> list[Predicted]:
+    """Return what a model's windows say of the scope's bars; see `predict`.
+
+    Args:
+        model: its bundle.
+        series: with the model's `columns` as features.
+        scope: which bars.
+        samples: makes the windows that end at some rows of the table of scaled features.
+    """
+    record = model.record
+    place = record.columns.index(record.target or "")
+    table = scaled_table(series, record.scalers)
+    steps = record.label_steps or int(cast(Any, record.network).horizon)
     results = []
     with reproducible(record.seed, record.threads):
         for number, one in enumerate(series):
-            chosen = ~one.is_filled & window_fits(finite_rows(one), lookback)
+            chosen = ~one.is_filled & window_fits(finite_rows(one), record.lookback)
             chosen &= scope.rows(record, one.session)
             rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
-            samples = PastAndFuture(table, rows, lookback, horizon, record.cumulative, calendar)
-            outlook = look_ahead(model.network, record.network, samples, place, steps)
+            windows = samples(table, rows)
+            outlook = look_ahead(model.network, record.network, windows, place, steps)
             scaler = record.scalers[one.instrument]
             path_NH = scaler.undo(outlook.path_NH, record.columns[place])
             if record.cumulative:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-import torch
-from torch import nn
 
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.lake import Lake
@@ -17,12 +15,12 @@ from fints_pipeline.models._bert import BertSettings
 from fints_pipeline.training.batches import Batches
 from fints_pipeline.training.bundles import Fitted
 from fints_pipeline.training.config import ExperimentConfig, MaskedTokensModel, ModelConfig
-from fints_pipeline.training.dataset import FloatArray
 from fints_pipeline.training.job import Job
 from fints_pipeline.training.loop import mean_loss
 from fints_pipeline.training.objectives import masked_cross_entropy
 from fints_pipeline.training.seeds import reproducible
 from fints_pipeline.training.token_form import TokenForm
+from fints_pipeline.training.token_frequencies import TokenFrequencies
 from fints_pipeline.training.token_samples import MaskedTokens
 from fints_pipeline.training.tokens import (
     FRAME,
@@ -65,20 +63,19 @@ def fit(job: Job) -> Fitted:
     """
     model, vocabulary = cast(MaskedTokensModel, job.model), cast(FoldVocabulary, job.vocabulary)
     experiment, fold, lines = job.experiment, job.fold, job.data.lines
-    size = len(vocabulary.encoder)
     config = job.data.form.fit(cast(BertSettings, model.network))
     length = config.max_length - FRAME
-    log_frequency_V = _log_frequencies(fold, lines, size)
+    known = TokenFrequencies(_ids_of(lines, fold.train), job.data.form.sizes)
     splits = _split(job.name, model, fold, lines, length, job.data.form)
     with reproducible(experiment.seed, experiment.hardware.threads):
-        network = _starting_at(log_frequency_V, job.network(config))
+        network = known.start(job.network(config))
         task, report = job.fit(network, masked_cross_entropy, splits.train, splits.holdout)
         batches = Batches(splits.validation, SCORING_BATCH, experiment.seed, shuffle=False)
         scored = mean_loss(task.network, masked_cross_entropy, batches)
     metrics = {
         "validation_perplexity": math.exp(scored),
         "holdout_perplexity": math.exp(report.best_loss),
-        "unigram_perplexity": _unigram_perplexity(fold, lines, log_frequency_V),
+        "unigram_perplexity": known.perplexity(_ids_of(lines, fold.validation)),
     }
     return job.fitted(
         task,
@@ -89,36 +86,6 @@ def fit(job: Job) -> Fitted:
         output="none",
         vocabulary_digest=vocabulary.digest,
     )
-
-
-def _log_frequencies(fold: Fold, lines: Sequence[TokenLine], vocabulary_size: int) -> FloatArray:
-    """Return ln of each id's share (V,) of the training span, one added to each count."""
-    seen = np.concatenate([_ids_of(line, fold.train) for line in lines])
-    counts = np.bincount(seen, minlength=vocabulary_size) + 1.0
-    log_share_V: FloatArray = np.log(counts / counts.sum())
-    return log_share_V
-
-
-def _starting_at(log_frequency_V: FloatArray, network: nn.Module) -> nn.Module:
-    """Let the output layer's bias start at the training frequencies.
-
-    The first steps would otherwise go into learning how often each token occurs.
-    """
-    with torch.no_grad():
-        bias = network.get_output_embeddings().bias  # type: ignore[operator]
-        bias.copy_(torch.from_numpy(log_frequency_V))
-    return network
-
-
-def _unigram_perplexity(
-    fold: Fold, lines: Sequence[TokenLine], log_frequency_V: FloatArray
-) -> float:
-    """Return the validation perplexity of the training frequencies alone.
-
-    It is what a model without any context reaches; one that learned from context is below it.
-    """
-    later = np.concatenate([_ids_of(line, fold.validation) for line in lines])
-    return float(np.exp(-log_frequency_V[later].mean()))
 
 
 @dataclass(frozen=True)
@@ -159,5 +126,5 @@ def _split(
     return _Splits(**parts)
 
 
-def _ids_of(line: TokenLine, span: Span) -> Ids:
-    return line.ids[span.mask(line.series.session)]
+def _ids_of(lines: Sequence[TokenLine], span: Span) -> Ids:
+    return np.concatenate([line.ids[span.mask(line.series.session)] for line in lines])
