@@ -89,7 +89,9 @@ def test_a_classifier_learns_from_no_label_that_outlasts_what_training_loads(
     data = TokenData((line,), {}, FlatForm(()), {})
     classes = Classes(tuple(DIRECTIONS), tuple(DIRECTIONS.values()))
     settings = TokenSettings(model.network, 6)
-    learned, validation = classify_tokens._split(model, fold, data, name, classes, settings)
+    learned, validation = classify_tokens.labelled_splits(
+        model, fold, data, name, classes, settings
+    )
     ends = own.labels[name].end
     assert (ends[validation.rows.numpy()] <= own.close_time[-1]).all()
     first = own.open_time[fold.validation.mask(own.session)].min()
