@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from fints_pipeline.evaluation.config import BacktestConfig
     from fints_pipeline.evaluation.verdict import Verdict
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,13 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     folds = make_folds(sessions, experiment.folds)
     inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
     result = run(
-        config, inputs.bars, inputs.predictions, inputs.folds, minutes(data.frequency), inputs.rates
+        config,
+        inputs.bars,
+        inputs.predictions,
+        inputs.folds,
+        minutes(data.frequency),
+        inputs.rates,
+        inputs.dividends,
     )
     tried = trials_of(result, inputs.trained)
     trials.record(lake.root, tried)

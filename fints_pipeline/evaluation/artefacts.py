@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fints_pipeline.evaluation.backtest import BacktestResult, ModelRun
+from fints_pipeline.evaluation.cost_breakdown import cost_breakdown
 from fints_pipeline.evaluation.metrics import session_ends
 from fints_pipeline.walkforward.folds import Fold
 from fints_pipeline.walkforward.ledger import Ledger, Reason
@@ -27,6 +28,8 @@ class Artefacts:
         curves: one row a session: equity of every scenario, columns `model:scenario`.
         fills: one row a fill.
         trades: one row a closed round trip.
+        costs: one row a model and instrument: every cost part, see `cost_breakdown`.
+        capacity: one row a model and capital, see `capacity_curve`; empty where it cannot be told.
         folds: in time order.
         metrics: `evaluation.summary.summarise`.
     """
@@ -35,6 +38,8 @@ class Artefacts:
     curves: pd.DataFrame
     fills: pd.DataFrame
     trades: pd.DataFrame
+    costs: pd.DataFrame
+    capacity: pd.DataFrame
     folds: tuple[Fold, ...]
     metrics: dict[str, Any]
 
@@ -47,6 +52,16 @@ def write(folder: Path, result: BacktestResult, metrics: dict[str, Any]) -> None
         "fills": pd.concat([_fills(result, run) for run in result.runs], ignore_index=True),
         "trades": pd.concat(
             [run.trades.assign(model=run.model) for run in result.runs], ignore_index=True
+        ),
+        "costs": pd.concat(
+            [
+                cost_breakdown(run.net, result.grid.market.symbols).assign(model=run.model)
+                for run in result.runs
+            ],
+            ignore_index=True,
+        ),
+        "capacity": pd.concat(
+            [run.capacity.assign(model=run.model) for run in result.runs], ignore_index=True
         ),
     }
     for name, frame in frames.items():
@@ -61,7 +76,7 @@ def read(folder: Path) -> Artefacts:
     """Read what `write` wrote; `folder` comes from `Lake.open_bundle`, which verified it."""
     frames = {
         name: pd.read_parquet(folder / f"{name}.parquet")
-        for name in ("equity", "curves", "fills", "trades")
+        for name in ("equity", "curves", "fills", "trades", "costs", "capacity")
     }
     folds = json.loads((folder / "folds.json").read_text(encoding="utf-8"))
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -117,6 +132,7 @@ def _fills(result: BacktestResult, run: ModelRun) -> pd.DataFrame:
             "fx": fills.fx,
             "spread_cost": fills.spread,
             "slippage": fills.slippage,
+            "impact": fills.impact,
             "fee": fills.fee,
             "position": run.net.units[fills.filled, fills.symbol],
             "reason": [Reason(code).name.lower() for code in fills.reason],

@@ -11,18 +11,43 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
+from fints_pipeline.evaluation.capacity import capacity_curve, why_not
 from fints_pipeline.evaluation.config import BacktestConfig
 from fints_pipeline.evaluation.grid import Grid, Rate, build_grid
+from fints_pipeline.evaluation.liquidity import with_liquidity
 from fints_pipeline.evaluation.metrics import session_ends, session_returns, sharpe
 from fints_pipeline.evaluation.signals import signals
-from fints_pipeline.evaluation.sizing import full_size, targets
+from fints_pipeline.evaluation.sizing import full_size, kelly_signal, targets
 from fints_pipeline.evaluation.trades import round_trips
-from fints_pipeline.walkforward.costs import CostModel
-from fints_pipeline.walkforward.engine import simulate
+from fints_pipeline.walkforward.columns import Columns
+from fints_pipeline.walkforward.costs import CostRates, Liquidity
+from fints_pipeline.walkforward.engine import simulate, simulate_columns
 from fints_pipeline.walkforward.folds import Fold
 from fints_pipeline.walkforward.ledger import Account, Ledger, Targets
 
 Floats = NDArray[np.float64]
+SCENARIOS = (1.0, 0.0, 2.0)
+"""Factors on the costs: net, gross, doubled."""
+SHIFTS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Venue:
+    """Where every model of a run trades.
+
+    Attributes:
+        grid: the test rows.
+        costs: by instrument.
+        liquidity: of the test rows.
+        size: (T, S) fraction of the equity at full signal.
+        no_capacity: why there is no capacity curve; None when there is one.
+    """
+
+    grid: Grid
+    costs: CostRates
+    liquidity: Liquidity
+    size: Floats
+    no_capacity: str | None
 
 
 @dataclass(frozen=True)
@@ -49,6 +74,7 @@ class ModelRun:
         gross: the same targets without costs.
         doubled: the same targets with twice the costs.
         trades: closed round trips of `net`.
+        capacity: `evaluation.capacity.capacity_curve`; without rows where it cannot be told.
         null: circular shifts of the signal.
     """
 
@@ -58,6 +84,7 @@ class ModelRun:
     gross: Ledger
     doubled: Ledger
     trades: pd.DataFrame
+    capacity: pd.DataFrame
     null: Null
 
 
@@ -70,6 +97,7 @@ class BacktestResult:
         folds: in time order; their test spans cover the rows.
         runs: one a model, the primary first.
         buy_and_hold: equal parts of every instrument, bought once.
+        no_capacity: why there is no capacity curve; None when there is one.
     """
 
     config: BacktestConfig
@@ -77,6 +105,7 @@ class BacktestResult:
     folds: tuple[Fold, ...]
     runs: tuple[ModelRun, ...]
     buy_and_hold: Ledger
+    no_capacity: str | None = None
 
     def returns(self, ledger: Ledger) -> pd.Series:
         """Session returns of one of the ledgers."""
@@ -90,6 +119,7 @@ def run(
     folds: Sequence[Fold],
     bar_minutes: int,
     rates: Mapping[str, Rate] | None = None,
+    dividends: Mapping[str, pd.DataFrame] | None = None,
 ) -> BacktestResult:
     """Trade every model's test predictions, once, from the first test session to the last.
 
@@ -99,27 +129,52 @@ def run(
     Args:
         config: the run.
         bars: rows of the bars table by instrument; some sessions before the first test session
-            are needed for a volatility target.
+            are needed for a volatility target, impact and participation.
         predictions: rows of the predictions table, all folds.
         folds: the folds that they belong to.
         bar_minutes: length of a bar.
         rates: conversion rates by instrument.
+        dividends: `ex_date` and `value` by instrument.
 
     Raises:
-        ConfigError: an instrument's quote currency cannot be converted.
+        ConfigError: an instrument's quote currency cannot be converted, or it has no volume where
+            one is needed.
         KeyNotFoundError: a model or fold has no predictions, or sessions lie between two folds.
     """
     ordered = tuple(sorted(folds, key=lambda fold: fold.test.first))
     check_currencies(config, bars, rates or {})
-    whole = build_grid(bars, bar_minutes, config.costs, rates)
-    first = np.datetime64(ordered[0].test.first, "D")
-    last = np.datetime64(ordered[-1].test.last, "D")
-    test = whole.between(first, last)
+    whole = build_grid(bars, bar_minutes, config.costs_of, rates, dividends)
+    venue = _venue(config, whole, ordered)
+    test = venue.grid
     _require_adjacent(ordered, test.session)
-    size = full_size(whole, config.sizing, config.sessions_per_year)
-    size = size[(whole.session >= first) & (whole.session <= last)]
-    runs = tuple(_run_model(model, config, test, size, predictions) for model in config.models)
-    return BacktestResult(config, test, ordered, runs, _buy_and_hold(config, test))
+    runs = tuple(_run_model(model, config, venue, predictions) for model in config.models)
+    held = _buy_and_hold(config, venue)
+    return BacktestResult(config, test, ordered, runs, held, venue.no_capacity)
+
+
+def _venue(config: BacktestConfig, whole: Grid, folds: Sequence[Fold]) -> Venue:
+    """The test rows, with what the rows before them tell of volatility and volume."""
+    unknown = set(config.instrument_costs) - set(whole.market.symbols)
+    if unknown:
+        raise ConfigError(
+            f"costs are given for {', '.join(sorted(unknown))}, which is not traded",
+            where="instrument_costs",
+            fix=f"name one of {', '.join(whole.market.symbols)}",
+        )
+    models = [config.costs_of(symbol) for symbol in whole.market.symbols]
+    priced, depth = with_liquidity(whole, models, config.limits)
+    first = np.datetime64(folds[0].test.first, "D")
+    last = np.datetime64(folds[-1].test.last, "D")
+    rows = (whole.session >= first) & (whole.session <= last)
+    return Venue(
+        grid=priced.between(first, last),
+        costs=CostRates.of(models),
+        liquidity=Liquidity(
+            **{name: None if part is None else part[rows] for name, part in vars(depth).items()}
+        ),
+        size=full_size(whole, config.sizing, config.sessions_per_year)[rows],
+        no_capacity=why_not(whole, models),
+    )
 
 
 def check_currencies(
@@ -145,29 +200,41 @@ def check_currencies(
 
 
 def _run_model(
-    model: str, config: BacktestConfig, grid: Grid, size: Floats, predictions: pd.DataFrame
+    model: str, config: BacktestConfig, venue: Venue, predictions: pd.DataFrame
 ) -> ModelRun:
+    grid, account = venue.grid, config.account
     rows = signals(predictions, model, config)
     wanted = grid.matrix(rows, "signal")
-    decided = targets(wanted, size, grid, config)
-    net = _trade(grid, decided, config, config.costs)
+    if config.sizing.kind == "kelly":
+        wanted = kelly_signal(wanted, grid.matrix(rows, "kelly"), config.sizing)
+    decided = targets(wanted, venue.size, grid, config)
+    columns = Columns.of(account, len(SCENARIOS), cost_scale=np.array(SCENARIOS))
+    passes = simulate_columns(
+        grid.market, decided, venue.costs, account, columns, venue.liquidity, keep=True
+    )
+    net, gross, doubled = (passes.ledger(k) for k in range(len(SCENARIOS)))
+    capitals = np.empty(0) if venue.no_capacity else config.capacity.capitals
     return ModelRun(
         model=model,
         signals=rows,
         net=net,
-        gross=_trade(grid, decided, config, config.costs.scaled(0)),
-        doubled=_trade(grid, decided, config, config.costs.scaled(2)),
+        gross=gross,
+        doubled=doubled,
         trades=round_trips(net.fills, grid.market),
-        null=_null(wanted, size, grid, config),
+        capacity=capacity_curve(
+            grid, decided, venue.costs, account, venue.liquidity, capitals, config.sessions_per_year
+        ),
+        null=_null(wanted, venue, config),
     )
 
 
-def _null(wanted: Floats, size: Floats, grid: Grid, config: BacktestConfig) -> Null:
+def _null(wanted: Floats, venue: Venue, config: BacktestConfig) -> Null:
     """Trade the signal at the wrong times: shifted around the test span by a session or more.
 
     A shift keeps the signal's own pattern, its mean exposure and so what the market's drift pays;
     what it takes away is the timing.
     """
+    grid = venue.grid
     ends = session_ends(grid.session)
     rows = len(wanted)
     least = max(config.hold, rows // len(ends))
@@ -175,32 +242,39 @@ def _null(wanted: Floats, size: Floats, grid: Grid, config: BacktestConfig) -> N
         return Null(np.empty(0), np.empty((0, len(ends))))
     rng = np.random.default_rng(config.seed)
     shifts = rng.integers(least, rows - least + 1, config.null_shifts)
-    equity = np.empty((len(shifts), len(ends)))
-    ratios = np.empty(len(shifts))
-    for n, shift in enumerate(shifts):
-        moved = targets(np.roll(wanted, shift, axis=0), size, grid, config)
-        ledger = _trade(grid, moved, config, config.costs)
-        equity[n] = ledger.equity[ends]
-        ratios[n] = sharpe(
-            session_returns(ledger.equity, grid.session, config.capital).to_numpy(float)
-        )
-    return Null(ratios, equity)
+    batches = [shifts[at : at + SHIFTS_AT_ONCE] for at in range(0, len(shifts), SHIFTS_AT_ONCE)]
+    equity = np.concatenate([_shifted(wanted, some, venue, config)[ends] for some in batches], 1)
+    days = grid.session[ends]
+    ratios = [
+        sharpe(session_returns(levels, days, config.capital).to_numpy(float)) for levels in equity.T
+    ]
+    return Null(np.array(ratios), np.ascontiguousarray(equity.T))
 
 
-def _buy_and_hold(config: BacktestConfig, grid: Grid) -> Ledger:
+def _shifted(
+    wanted: Floats, shifts: NDArray[np.int64], venue: Venue, config: BacktestConfig
+) -> Floats:
+    """(T, n) equity of the signal moved by each shift, all in one pass."""
+    account = config.account
+    moved = [
+        targets(np.roll(wanted, shift, axis=0), venue.size, venue.grid, config) for shift in shifts
+    ]
+    together = Targets(np.stack([one.fraction for one in moved], axis=2), moved[0].reason)
+    columns = Columns.of(account, len(shifts))
+    return simulate_columns(
+        venue.grid.market, together, venue.costs, account, columns, venue.liquidity
+    ).equity
+
+
+def _buy_and_hold(config: BacktestConfig, venue: Venue) -> Ledger:
+    grid = venue.grid
     symbols = len(grid.market.symbols)
     fraction = np.full(grid.present.shape, np.nan)
     for s in range(symbols):
         first = np.flatnonzero(grid.present[:, s])[:1]
         fraction[first, s] = 1 / symbols
     account = Account(config.capital)
-    costs = config.costs.rates(symbols)
-    return simulate(grid.market, Targets.of(fraction), costs, account)
-
-
-def _trade(grid: Grid, decided: Targets, config: BacktestConfig, costs: CostModel) -> Ledger:
-    account = Account(config.capital, config.sizing.band, config.sizing.compound)
-    return simulate(grid.market, decided, costs.rates(len(grid.market.symbols)), account)
+    return simulate(grid.market, Targets.of(fraction), venue.costs, account, venue.liquidity)
 
 
 def _require_adjacent(folds: Sequence[Fold], session: NDArray[np.datetime64]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ class Grid:
             row it may be earlier than the market's close time, which is the latest of them.
         present: (T, S) whether the instrument has a bar, filled ones included.
         adjusted_close: (T, S) close times split factor.
+        volume: (T, S) units traded, as delivered; NaN where none is known.
         bar_of_session: (T, S) bars since the scheduled open of the session; 0 is the first.
         before_last_bar: (T, S) whether the session's last scheduled bar, or its end, comes next.
     """
@@ -34,6 +35,7 @@ class Grid:
     own_close_time: Times
     present: Bools
     adjusted_close: Floats
+    volume: Floats
     bar_of_session: NDArray[np.int64]
     before_last_bar: Bools
 
@@ -83,16 +85,18 @@ class Rate:
 def build_grid(
     bars: Mapping[str, pd.DataFrame],
     bar_minutes: int,
-    costs: CostModel,
+    costs_of: Callable[[str], CostModel],
     rates: Mapping[str, Rate] | None = None,
+    dividends: Mapping[str, pd.DataFrame] | None = None,
 ) -> Grid:
     """Align the instruments' bars.
 
     Args:
         bars: rows of the bars table by instrument, ascending.
         bar_minutes: length of a full bar.
-        costs: says whether the prices are bids.
+        costs_of: an instrument's costs, which say whether its prices are bids.
         rates: conversion of each instrument whose quote currency is foreign.
+        dividends: `ex_date` and `value` (quote currency a share) by instrument.
 
     Returns:
         The grid; its instruments are sorted.
@@ -113,7 +117,9 @@ def build_grid(
         rows = np.searchsorted(open_time, stamps(frame["open_time"]))
         close_time[rows] = np.maximum(close_time[rows], stamps(frame["close_time"]))
         session[rows] = np.maximum(session[rows], stamps(frame["session"]).astype("M8[D]"))
-        columns.put(rows, s, frame, np.timedelta64(bar_minutes, "m"), costs)
+        columns.put(rows, s, frame, np.timedelta64(bar_minutes, "m"), costs_of(symbol))
+        if dividends and symbol in dividends:
+            columns.pay(rows, s, session[rows], dividends[symbol])
     fx_open, fx_close = np.ones(shape), np.ones(shape)
     for symbol, rate in (rates or {}).items():
         fx_open[:, symbols.index(symbol)] = rate.known_at(open_time)
@@ -121,7 +127,8 @@ def build_grid(
     market = Market(
         symbols, open_time, close_time, columns.open, columns.close,
         columns.tradable & np.isfinite(fx_open),  # without a rate nothing can be paid
-        columns.split_factor, fx_open, fx_close,
+        columns.split_factor, fx_open, fx_close, columns.high, columns.low,
+        columns.dividend if columns.dividend.any() else None,
     )  # fmt: skip
     return Grid(
         market=market,
@@ -129,6 +136,7 @@ def build_grid(
         own_close_time=columns.close_time,
         present=np.isfinite(columns.close),
         adjusted_close=columns.close * columns.split_factor,
+        volume=columns.volume,
         bar_of_session=columns.bar_of_session,
         before_last_bar=columns.before_last_bar,
     )
@@ -141,6 +149,10 @@ class _Columns:
         self.close_time = np.full(shape, np.datetime64("NaT", "us"))
         self.open = np.full(shape, np.nan)
         self.close = np.full(shape, np.nan)
+        self.high = np.full(shape, np.nan)
+        self.low = np.full(shape, np.nan)
+        self.volume = np.full(shape, np.nan)
+        self.dividend = np.zeros(shape)
         self.split_factor = np.full(shape, np.nan)
         self.tradable = np.zeros(shape, bool)
         self.bar_of_session = np.zeros(shape, np.int64)
@@ -153,6 +165,9 @@ class _Columns:
         self.close_time[rows, s] = stamps(frame["close_time"])
         self.open[rows, s] = costs.mid(frame["open"].to_numpy(float))
         self.close[rows, s] = costs.mid(frame["close"].to_numpy(float))
+        self.high[rows, s] = costs.mid(frame["high"].to_numpy(float))
+        self.low[rows, s] = costs.mid(frame["low"].to_numpy(float))
+        self.volume[rows, s] = frame["volume"].to_numpy(float)
         self.split_factor[rows, s] = frame["split_factor"].to_numpy(float)
         # A filled or halted bar, or one that begins so: an order waits for the next real open.
         self.tradable[rows, s] = ~frame["opens_filled"].to_numpy(bool)
@@ -160,6 +175,16 @@ class _Columns:
         self.bar_of_session[rows, s] = since_open // bar
         left = stamps(frame["session_close"]) - stamps(frame["close_time"])
         self.before_last_bar[rows, s] = left <= bar
+
+    def pay(self, rows: NDArray[np.int64], s: int, session: Times, dividends: pd.DataFrame) -> None:
+        """Put each dividend on the first bar of the ex-date, or of the session after it.
+
+        An ex-date at or before the first bar is left out: nobody can have held before it.
+        """
+        ex_dates = dividends["ex_date"].to_numpy("datetime64[D]")
+        at = np.searchsorted(session, ex_dates)
+        inside = (at > 0) & (at < len(rows))
+        np.add.at(self.dividend[:, s], rows[at[inside]], dividends["value"].to_numpy(float)[inside])
 
 
 def stamps(column: pd.Series) -> Times:

@@ -15,6 +15,7 @@ from fints_pipeline.base.time import month_of, next_month
 from fints_pipeline.evaluation.config import BacktestConfig
 from fints_pipeline.evaluation.grid import Rate, stamps
 from fints_pipeline.schemas.bars import BARS
+from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 from fints_pipeline.schemas.predictions import PREDICTIONS
 from fints_pipeline.walkforward.folds import Fold
 
@@ -32,6 +33,7 @@ class Inputs:
         folds: in time order.
         bars: rows of the bars table by instrument.
         rates: conversion rate of each foreign instrument.
+        dividends: `ex_date` and `value` of each instrument that has some, as first delivered.
         trained: fingerprint of the experiment config that each model was trained with.
         digests: by the key's string.
     """
@@ -40,6 +42,7 @@ class Inputs:
     folds: tuple[Fold, ...]
     bars: dict[str, pd.DataFrame] = field(default_factory=dict)
     rates: dict[str, Rate] = field(default_factory=dict)
+    dividends: dict[str, pd.DataFrame] = field(default_factory=dict)
     trained: dict[str, str] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
@@ -69,10 +72,11 @@ def read_inputs(
     inputs = _read_predictions(lake, config, folds)
     first = month_of(inputs.folds[0].test.first)
     last = month_of(inputs.folds[-1].test.last)
-    warm_up = 1 + config.sizing.window // SESSIONS_A_MONTH
+    warm_up = 1 + config.sessions_before // SESSIONS_A_MONTH
     for instrument in instruments:
         frame = _read_bars(lake, inputs, instrument, frequency, next_month(first, -warm_up), last)
         inputs.bars[instrument] = frame
+        _read_dividends(lake, inputs, instrument)
         currency = config.quote_currency.get(instrument, config.account_currency)
         if currency != config.account_currency and currency in config.conversion:
             conversion = config.conversion[currency]
@@ -167,6 +171,25 @@ def _require_inside(predictions: pd.DataFrame, fold: Fold) -> None:
                 where=f"fold {fold.key}, first at session {outside.iloc[0]:%Y-%m-%d}",
                 fix="materialise the fold's models and predictions again",
             )
+
+
+def _read_dividends(lake: Lake, inputs: Inputs, instrument: str) -> None:
+    """What was paid, as first delivered; within one delivery the later row of an ex-date counts.
+
+    A dividend is public from its ex-date on, whenever the file that tells of it was bought.
+    """
+    key = series_key("corporate_actions", "event", instrument, "all")
+    if not lake.exists(key):
+        return
+    table = lake.read(key)
+    CORPORATE_ACTIONS.validate(table)
+    inputs.digests[str(key)] = lake.footer(key).digest
+    frame = to_pandas(table)
+    paid = frame[(frame["kind"] == "dividend") & (frame["instrument"] == instrument)]
+    first = paid.groupby("ex_date")["known_at"].transform("min")
+    paid = paid[paid["known_at"] == first].drop_duplicates("ex_date", keep="last")
+    if len(paid):
+        inputs.dividends[instrument] = paid.sort_values("ex_date", ignore_index=True)
 
 
 def _read_bars(

@@ -112,7 +112,9 @@ def trading_metrics(
     years = len(session_ends(grid.session)) / sessions_per_year
     gross_positions = np.abs(ledger.position_value).sum(axis=1)
     profit = float(ledger.pnl[-1].sum())
-    cost = float(fills.cost.sum())
+    parts = {name: float(part.sum()) for name, part in ledger.parts().items()}
+    dividend = parts.pop("dividend")
+    cost = float(fills.cost.sum()) + parts["borrow"] + parts["funding"]
     gains = float(trades.loc[trades["net"] > 0, "net"].sum())
     losses = -float(trades.loc[trades["net"] < 0, "net"].sum())
     before_costs = profit + cost
@@ -127,6 +129,10 @@ def trading_metrics(
         "spread_cost": float(fills.spread.sum()),
         "slippage_cost": float(fills.slippage.sum()),
         "fee_cost": float(fills.fee.sum()),
+        "impact_cost": parts["impact"],
+        "borrow_cost": parts["borrow"],
+        "funding_cost": parts["funding"],
+        "dividends": dividend,
         "cost": cost,
         "cost_share": cost / before_costs if before_costs > 0 else np.nan,
     }

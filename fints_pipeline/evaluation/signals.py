@@ -14,7 +14,7 @@ from fints_pipeline.evaluation.config import BacktestConfig, Threshold
 FULL_SIGNAL_QUANTILE = 0.95
 COLUMNS = (
     "fold", "instrument", "close_time", "session", "expected_return", "edge", "threshold",
-    "signal", "label",
+    "signal", "kelly", "label",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def signals(predictions: pd.DataFrame, model: str, config: BacktestConfig) -> pd
     Returns:
         One row a test prediction with `COLUMNS`, ordered by close_time; `edge` is p_up - p_down
         for a model that gives probabilities, otherwise the expected return over its standard
-        deviation on the validation span; NaN where the model said nothing, with signal NaN.
+        deviation on the validation span; NaN where the model said nothing, with signal NaN. `kelly`
+        is the position over equity that maximises the expected growth, signed.
 
     Raises:
         KeyNotFoundError: the model has no predictions, or a fold has no validation rows.
@@ -79,6 +80,7 @@ def _fold_signals(rows: pd.DataFrame, key: str, config: BacktestConfig) -> pd.Da
             "edge": edge,
             "threshold": level,
             "signal": np.where(np.isnan(edge), np.nan, signal),
+            "kelly": _kelly(test, validation),
             "label": test["label"].to_numpy(float),
         }
     )
@@ -109,6 +111,28 @@ def _edge(rows: pd.DataFrame, validation: pd.DataFrame) -> np.ndarray:
         # A constant forecast ranks nothing: no edge rather than an infinite one.
         return np.where(rows["expected_return"].notna(), 0.0, np.nan)
     return rows["expected_return"].to_numpy(float) / spread
+
+
+def _kelly(rows: pd.DataFrame, validation: pd.DataFrame) -> np.ndarray:
+    """(n,) full Kelly positions; NaN where the validation span cannot tell gains and losses.
+
+    With probabilities, a bet that gains w with p and loses l with q, p + q = 1 given that it moves:
+    the growth p log(1 + f w) + q log(1 - f l) is greatest at f = p / l - q / w. Otherwise the
+    continuous rule, f = μ / σ². Source: Kelly (1956), A New Interpretation of Information Rate;
+    Thorp (2006), The Kelly Criterion in Blackjack, Sports Betting and the Stock Market.
+    """
+    label = validation["label"].to_numpy(float)
+    if not validation["p_up"].notna().any():
+        variance = np.nanvar(label) if np.isfinite(label).any() else 0.0
+        scale = 1 / variance if variance > 0 else np.nan
+        return np.asarray(rows["expected_return"].to_numpy(float) * scale)
+    gains, losses = label[label > 0], -label[label < 0]
+    if not gains.size or not losses.size:
+        return np.full(len(rows), np.nan)
+    up, down = rows["p_up"].to_numpy(float), rows["p_down"].to_numpy(float)
+    with np.errstate(invalid="ignore"):
+        p = up / (up + down)
+    return np.asarray(p / losses.mean() - (1 - p) / gains.mean())
 
 
 def _scale(validation_edge: np.ndarray) -> float:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fints_pipeline.evaluation.config import BacktestConfig, Sizing
 from fints_pipeline.evaluation.grid import Grid
+from fints_pipeline.evaluation.sessions import Sessions
 from fints_pipeline.walkforward.ledger import Reason, Targets
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ def targets(signal: Floats, size: Floats, grid: Grid, config: BacktestConfig) ->
         signal: (T, S) in [-1, 1]; NaN where there is none.
         size: (T, S) from `full_size`.
         grid: the bars and their sessions.
-        config: hold, leverage and flattening.
+        config: hold and flattening.
 
     Returns:
         Targets (T, S): NaN where nothing is decided, so that the position stays.
@@ -34,13 +35,17 @@ def targets(signal: Floats, size: Floats, grid: Grid, config: BacktestConfig) ->
         closing = grid.before_last_bar & grid.present
         fraction[closing] = 0.0
         reason[closing] = Reason.SESSION_END
-    return Targets(capped(fraction, config.sizing.max_leverage), reason)
+    return Targets(fraction, reason)
 
 
 def full_size(grid: Grid, sizing: Sizing, sessions_per_year: float) -> Floats:
-    """(T, S) fraction of the equity at full signal; NaN while the volatility is unknown."""
-    if sizing.kind == "fixed":
-        return np.full(grid.present.shape, sizing.fraction)
+    """(T, S) fraction of the equity at full signal; NaN while the volatility is unknown.
+
+    With Kelly sizing it is one: the size is in the signal, see `kelly_signal`.
+    """
+    if sizing.kind != "volatility_target":
+        full = sizing.fraction if sizing.kind == "fixed" else 1.0
+        return np.full(grid.present.shape, full)
     annual = session_volatility(grid, sizing.window) * np.sqrt(sessions_per_year)
     with np.errstate(divide="ignore"):
         size = sizing.annual_volatility / annual
@@ -56,43 +61,24 @@ def session_volatility(grid: Grid, window: int) -> Floats:
     Returns:
         (T, S) per session; constant within a session, NaN until `window` sessions are complete.
     """
-    sessions, row_session = np.unique(grid.session, return_inverse=True)
     volatility = np.full(grid.present.shape, np.nan)
     for s in range(len(grid.market.symbols)):
-        rows = np.flatnonzero(grid.present[:, s])
-        returns = np.diff(np.log(grid.adjusted_close[rows, s]), prepend=np.nan)
-        variance = np.bincount(row_session[rows], np.nan_to_num(returns) ** 2, len(sessions))
-        traded = np.flatnonzero(np.bincount(row_session[rows], minlength=len(sessions)))
-        known = np.full(len(sessions), np.nan)
-        total = np.concatenate([[0.0], np.cumsum(variance[traded])])
-        known[traded[window:]] = np.sqrt((total[window:-1] - total[: -window - 1]) / window)
-        volatility[rows, s] = known[row_session[rows]]
+        sessions = Sessions(grid, s)
+        returns = np.diff(np.log(grid.adjusted_close[sessions.rows, s]), prepend=np.nan)
+        volatility[:, s] = np.sqrt(sessions.trailing_mean(returns**2, window, window))
     return volatility
 
 
-def capped(fraction: Floats, max_leverage: float) -> Floats:
-    """Scale fractions down so that their absolute sum, carried forward, stays within the cap.
-
-    Where one symbol's decision takes room from another, the other is decided anew too.
+def kelly_signal(signal: Floats, kelly: Floats, sizing: Sizing) -> Floats:
+    """The signal at the size that Kelly's rule gives it, fractional and capped.
 
     Args:
-        fraction: (T, S), NaN where nothing is decided.
-        max_leverage: cap on the absolute sum over the symbols.
+        signal: (T, S) in -1, 0, 1; NaN where there is none.
+        kelly: (T, S) the full Kelly position, signed; NaN where it cannot be told.
+        sizing: share of it, and the cap.
 
     Returns:
-        (T, S), NaN where nothing is decided and the cap changes nothing.
+        (T, S) fraction of the equity; 0 where Kelly's rule bets on the other side or cannot tell.
     """
-    wanted = _carried(fraction)
-    gross = np.abs(wanted).sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore"):
-        allowed = wanted * np.minimum(1.0, max_leverage / gross)
-    before = np.vstack([np.zeros((1, fraction.shape[1])), allowed[:-1]])
-    return np.where(np.isnan(fraction) & (allowed == before), np.nan, allowed)
-
-
-def _carried(values: Floats) -> Floats:
-    """The last finite value of each column; 0 before the first."""
-    rows = np.arange(len(values))[:, None]
-    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
-    taken = np.take_along_axis(values, np.maximum(last, 0), axis=0)
-    return np.where(last < 0, 0.0, taken)
+    size = np.clip(np.nan_to_num(np.sign(signal) * kelly) * sizing.kelly_fraction, 0.0, None)
+    return np.asarray(signal * np.minimum(size, sizing.max_leverage))

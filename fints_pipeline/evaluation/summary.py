@@ -12,6 +12,7 @@ import pandas as pd
 
 from fints_pipeline.evaluation import statistics as inference
 from fints_pipeline.evaluation.backtest import BacktestResult, ModelRun
+from fints_pipeline.evaluation.capacity import capital_at
 from fints_pipeline.evaluation.forecast import calibration, forecast_metrics
 from fints_pipeline.evaluation.metrics import return_metrics, sharpe, trading_metrics
 from fints_pipeline.evaluation.trials import Trial
@@ -109,6 +110,18 @@ def _model(result: BacktestResult, run: ModelRun, competing: Sequence[Trial]) ->
         "folds": [_fold(fold, run, net, year) for fold in result.folds],
         "months": _months(net),
         "instruments": _instruments(result, run),
+        "costs": {name: float(part.sum()) for name, part in run.net.parts().items()},
+        "capacity": _capacity(result, run),
+    }
+
+
+def _capacity(result: BacktestResult, run: ModelRun) -> dict[str, Any]:
+    """The curve, and the capitals at which half of the Sharpe ratio and all of it are gone."""
+    return {
+        "not_told": result.no_capacity,
+        "half": capital_at(run.capacity, 0.5),
+        "none": capital_at(run.capacity, 0.0),
+        "curve": run.capacity.to_dict("records"),
     }
 
 

@@ -4,17 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fints_pipeline.backtest import load_backtest
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, LakeError, LookAheadError
-from fints_pipeline.base.frames import to_pandas
-from fints_pipeline.base.lake import fold_key
+from fints_pipeline.base.frames import to_arrow, to_pandas
+from fints_pipeline.base.lake import fold_key, series_key
 from fints_pipeline.evaluation.backtest import BacktestResult, run
 from fints_pipeline.evaluation.inputs import Inputs, read_inputs
 from fints_pipeline.evaluation.summary import summarise, trials_of
+from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 from fints_pipeline.walkforward.folds import Span
-from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
+from fints_pipeline.walkforward.ledger import Reason
+from fints_pipeline_tests.evaluation.world import EXPERIMENT, LINEAGE, World
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +130,90 @@ def test_flattening_leaves_nothing_overnight(world: World, inputs: Inputs):
     held = result.runs[0].net.units[last_bar & tradable.all(axis=1)]
     assert (held == 0).all()
     assert (result.runs[0].net.units != 0).any()
+
+
+EVERYTHING = {
+    "costs": {"asset_class": "equity", "slippage_bps": 0.1},
+    "limits": {
+        "net": 0.8, "name": 0.6, "leverage": 1.5, "initial_margin": 0.5,
+        "maintenance_margin": 0.25, "participation": 0.2,
+    },
+    "stops": {"stop_loss": 0.01, "take_profit": 0.02, "trailing": 0.015, "reentry": "new_signal"},
+    "sizing": {"kind": "kelly", "kelly_fraction": 0.3, "max_leverage": 2, "band": 0.01},
+    "flatten_at_session_end": True,
+    "capacity": {"smallest": 1e4, "largest": 1e7, "points": 4},
+}  # fmt: skip
+
+
+def test_every_rule_at_once(world: World, inputs: Inputs):
+    """The parts add up, the stress costs more, and every part of the costs is there."""
+    result = trade(world, inputs, **EVERYTHING)
+    ran = result.runs[0]
+    parts = {name: part.sum() for name, part in ran.net.parts().items()}
+    assert all(parts[name] > 0 for name in ("spread", "slippage", "impact", "fee"))
+    reasons = {Reason(code) for code in ran.net.fills.reason}
+    assert {Reason.SIGNAL, Reason.STOP_LOSS, Reason.SESSION_END} <= reasons
+    spent = ran.net.fills.cost.sum()
+    told = summary(result)["models"]["classifier"]
+    assert told["costs"] == pytest.approx(parts)
+    assert told["trading"]["cost"] == pytest.approx(spent + parts["borrow"])
+    curve = told["capacity"]["curve"]
+    assert [row["capital"] for row in curve] == pytest.approx([1e4, 1e5, 1e6, 1e7])
+    impact = [row["impact_bps"] for row in curve]
+    assert impact == sorted(impact)
+    assert ran.gross.fills.cost.sum() == 0
+    assert summary(trade(world, inputs))["models"]["classifier"]["capacity"]["not_told"]
+
+
+def test_net_gross_and_doubled_are_runs_of_their_own(world: World, inputs: Inputs):
+    """The one pass of three cost scales gives what three configs would."""
+    both = trade(world, inputs, **{**EVERYTHING, "capacity": {}})
+    costs = config(world, **EVERYTHING).costs
+    for factor, ledger in ((0, both.runs[0].gross), (2, both.runs[0].doubled)):
+        alone = trade(world, inputs, **{**EVERYTHING, "costs": costs.scaled(factor).model_dump()})
+        np.testing.assert_allclose(alone.runs[0].net.equity, ledger.equity, rtol=1e-12)
+
+
+def test_costs_of_one_instrument(world: World, inputs: Inputs):
+    own = {"made.UP": {"fee_bps": 50}}
+    result = trade(world, inputs, instrument_costs=own)
+    fills, symbols = result.runs[0].net.fills, result.grid.market.symbols
+    rate = fills.fee / fills.notional
+    assert rate[fills.symbol == symbols.index("made.UP")] == pytest.approx(50e-4)
+    assert rate[fills.symbol == symbols.index("made.TOO")] == pytest.approx(0.5e-4)
+    with pytest.raises(ConfigError, match=r"made\.OTHER, which is not traded"):
+        trade(world, inputs, instrument_costs={"made.OTHER": {}})
+
+
+def test_dividends_are_read_as_first_delivered(tmp_path: Path):
+    world = World(tmp_path)
+    name = "made.UP"
+    day = pd.Timestamp(world.folds[0].test.first) + pd.Timedelta(days=3)
+    early, late = pd.Timestamp("2023-06-01", tz="UTC"), pd.Timestamp("2023-07-01", tz="UTC")
+    frame = pd.DataFrame(
+        {
+            "instrument": name, "ex_date": [day, day, day, day],
+            "kind": ["dividend", "dividend", "dividend", "split"],
+            "value": [0.5, 0.75, 0.9, 1.0], "known_at": [early, early, late, early],
+        }
+    )  # fmt: skip
+    key = series_key("corporate_actions", "event", name, "all")
+    table = to_arrow(frame, CORPORATE_ACTIONS.arrow_schema)
+    world.lake.write(key, table, CORPORATE_ACTIONS, LINEAGE)
+    known = read(world)
+    assert known.dividends[name]["value"].tolist() == [0.75]
+    assert str(key) in known.digests
+    settings = config(world, threshold={"fixed": 0})
+    result = run(
+        settings, known.bars, known.predictions, known.folds, world.minutes,
+        dividends=known.dividends,
+    )  # fmt: skip
+    ledger = result.runs[0].net
+    row = int(np.flatnonzero(result.grid.session == np.datetime64(day, "D"))[0])
+    s = result.grid.market.symbols.index(name)
+    assert ledger.units[row - 1, s] != 0
+    assert ledger.carry.dividend[row, s] == pytest.approx(0.75 * ledger.units[row - 1, s])
+    assert result.buy_and_hold.carry.dividend.sum() > 0
 
 
 def test_a_foreign_quote_currency_needs_a_conversion(world: World, inputs: Inputs):

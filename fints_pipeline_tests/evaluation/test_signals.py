@@ -53,6 +53,39 @@ def test_expected_return_is_scaled_by_the_validation_span():
     assert found["signal"].tolist() == [0.0, -1.0]
 
 
+def test_kelly_of_probabilities_by_hand():
+    """Validation: gains of 1 and 3 %, a loss of 1 %; a flat outcome does not count."""
+    validation = rows("validation", [0.5] * 3).assign(label=[0.01, 0.03, -0.01])
+    test = rows("test", [0.6, 0.2, 0.3], day=2).assign(
+        p_flat=[0.0, 0.0, 0.5], p_down=[0.4, 0.8, 0.2]
+    )
+    found = signals(pd.concat([validation, test]), "m", config())
+    assert found["kelly"].tolist() == pytest.approx(
+        [0.6 / 0.01 - 0.4 / 0.02, 0.2 / 0.01 - 0.8 / 0.02, 0.6 / 0.01 - 0.4 / 0.02]
+    )
+
+
+def test_kelly_maximises_the_expected_growth():
+    validation = rows("validation", [0.5] * 2).assign(label=[0.02, -0.01])
+    found = signals(pd.concat([validation, rows("test", [0.4, 0.4], day=2)]), "m", config())
+    fractions = np.linspace(-40, 40, 160_001)
+    growth = 0.4 * np.log1p(fractions * 0.02) + 0.6 * np.log1p(-fractions * 0.01)
+    assert found["kelly"][0] == pytest.approx(fractions[growth.argmax()], abs=1e-3)
+
+
+def test_kelly_of_an_expected_return_is_mean_over_variance():
+    validation = rows("validation", expected=[1.0, 2.0]).assign(label=[0.01, -0.01])
+    test = rows("test", expected=[0.0002, -0.0001], day=2)
+    found = signals(pd.concat([validation, test]), "m", config())
+    assert found["kelly"].tolist() == pytest.approx([2.0, -1.0])
+
+
+def test_kelly_without_gains_or_losses_is_unknown():
+    validation = rows("validation", [0.5] * 2).assign(label=[0.01, 0.02])
+    found = signals(pd.concat([validation, rows("test", [0.9], day=2)]), "m", config())
+    assert found["kelly"].isna().all()
+
+
 def test_proportional_strength_is_clipped():
     frame = pd.concat([rows("validation", [0.75] * 5), rows("test", [0.625, 0.95], day=2)])
     found = signals(frame, "m", config(threshold={"fixed": 0.0}, strength="proportional"))

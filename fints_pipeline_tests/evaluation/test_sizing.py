@@ -5,15 +5,17 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from fints_pipeline.evaluation.config import BacktestConfig
 from fints_pipeline.evaluation.grid import Grid, Rate, build_grid
-from fints_pipeline.evaluation.sizing import capped, full_size, session_volatility, targets
+from fints_pipeline.evaluation.sizing import full_size, kelly_signal, session_volatility, targets
 from fints_pipeline.walkforward.costs import CostModel
 from fints_pipeline.walkforward.ledger import Reason
 from fints_pipeline_tests.evaluation.world import utc
 
 BARS = 4
+FLATTEN = {"flatten_at_session_end": True}
 
 
 def config(**changes) -> BacktestConfig:
@@ -33,14 +35,17 @@ def bars(closes, symbol: str = "made.UP", drop: tuple[int, ...] = ()) -> pd.Data
             "instrument": symbol, "open_time": utc(open_time),
             "close_time": utc(open_time + np.timedelta64(5, "m")), "session": day,
             "session_open": utc(start), "session_close": utc(start + np.timedelta64(20, "m")),
-            "open": closes, "close": closes, "split_factor": 1.0, "opens_filled": False,
+            "open": closes, "high": closes, "low": closes, "close": closes, "volume": 1000.0,
+            "split_factor": 1.0, "opens_filled": False,
         }
     )  # fmt: skip
     return frame.drop(index=list(drop))
 
 
 def grid_of(*frames: pd.DataFrame) -> Grid:
-    return build_grid({frame["instrument"].iloc[0]: frame for frame in frames}, 5, CostModel())
+    return build_grid(
+        {frame["instrument"].iloc[0]: frame for frame in frames}, 5, lambda _: CostModel()
+    )
 
 
 def test_grid_aligns_symbols_and_knows_the_session():
@@ -91,6 +96,41 @@ def test_flattening_is_decided_one_bar_before_the_last():
     assert found.reason[:, 0].tolist() == expected
 
 
+def test_flattening_knows_a_half_day():
+    """Session 2 closes two bars early: the order is given at its first close, not at its third."""
+    frame = bars(np.full(12, 10.0), drop=(6, 7))
+    half = frame["session"] == frame["session"].iloc[4]
+    frame.loc[half, "session_close"] -= pd.Timedelta(minutes=10)
+    found = targets(np.ones((10, 1)), np.ones((10, 1)), grid_of(frame), config(**FLATTEN))
+    assert found.fraction[:, 0].tolist() == [1, 1, 0, 0, 0, 0, 1, 1, 0, 0]
+
+
+def test_kelly_is_fractional_capped_and_never_turns_the_signal():
+    sizing = config(sizing={"kind": "kelly", "kelly_fraction": 0.25, "max_leverage": 2}).sizing
+    signal = np.array([[1.0, -1.0, 1.0, -1.0, 0.0, 1.0, np.nan]]).T
+    kelly = np.array([[4.0, -2.0, 100.0, 3.0, 5.0, np.nan, 1.0]]).T
+    found = kelly_signal(signal, kelly, sizing)[:, 0]
+    np.testing.assert_array_equal(found, [1, -0.5, 2, 0, 0, 0, np.nan])
+
+
+def test_kelly_and_a_proportional_signal_are_refused():
+    with pytest.raises(ValidationError, match="scales what Kelly"):
+        config(sizing={"kind": "kelly"}, strength="proportional")
+
+
+def test_a_dividend_falls_on_the_first_bar_of_its_ex_date():
+    """The second ex-date is a day without a session: the next session pays; the last is later."""
+    day = np.datetime64("2023-01-02")
+    table = pd.DataFrame(
+        {"ex_date": pd.to_datetime([day, day + 1, day + 2, day + 9]), "value": [9, 0.5, 0.25, 7]}
+    )
+    frame = bars(np.full(12, 10.0), drop=(4, 5, 6, 7))
+    name = "made.UP"
+    grid = build_grid({name: frame}, 5, lambda _: CostModel(), dividends={name: table})
+    assert grid.market.dividend[:, 0].tolist() == [0, 0, 0, 0, 0.75, 0, 0, 0]
+    assert grid.between(grid.session[-1], grid.session[-1]).market.dividend.shape == (4, 1)
+
+
 def test_volatility_by_hand():
     # Session 1 moves by ±1 %, session 2 by ±2 %; the first return of all is unknown.
     moves = np.array([0, 1, -1, 1, -1, 2, -2, 2, -2, 3, -3, 3]) / 100
@@ -131,23 +171,6 @@ def test_sizing_never_looks_ahead(cut, seed):
         size = full_size(grid, settings.sizing, 252)
         found.append(targets(np.ones((12, 1)), size, grid, settings).fraction[:cut])
     np.testing.assert_array_equal(*found)
-
-
-def test_the_cap_takes_from_everyone():
-    fraction = np.array([[1.0, np.nan], [np.nan, 1.0], [np.nan, np.nan], [0.0, np.nan]])
-    found = capped(fraction, 1.0)
-    np.testing.assert_allclose(found, [[1.0, np.nan], [0.5, 0.5], [np.nan, np.nan], [0.0, 1.0]])
-
-
-@given(st.integers(0, 2**32 - 1), st.floats(0.1, 3))
-def test_carried_fractions_never_exceed_the_cap(seed, cap):
-    rng = np.random.default_rng(seed)
-    fraction = rng.normal(0, 1, (30, 3))
-    fraction[rng.random((30, 3)) < 0.6] = np.nan
-    held = np.zeros(3)
-    for row in capped(fraction, cap):
-        held = np.where(np.isnan(row), held, row)
-        assert np.abs(held).sum() <= cap * (1 + 1e-12)
 
 
 def test_a_rate_is_the_last_known_one():
