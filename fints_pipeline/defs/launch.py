@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
+from dagster._core.utils import make_new_run_id
 
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.defs.home import opened_instance
@@ -18,6 +19,7 @@ from fints_pipeline.defs.partitions import (
     register,
     series_partition,
 )
+from fints_pipeline.defs.sqlite import kept_open
 from fints_pipeline.defs.targets import ONLY_TAG, STALE, range_tags
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -93,20 +95,26 @@ class Launcher:
         """
         selection = frozenset(map(dg.AssetKey, assets)) if assets is not None else None
         definition = self._definitions.resolve_job_def(job).get_subset(asset_selection=selection)
-        run = self._instance.create_run_for_job(
-            definition, run_config=_QUIET, tags=tags or {}, asset_selection=selection
-        )
+        run_id = make_new_run_id()
         failures = []
-        for event in execute_run_iterator(InMemoryJob(definition), run, self._instance):
-            if event.is_step_failure:
-                failures.append(event.step_failure_data)
-            elif event.is_step_materialization and told and event.asset_key:
-                told(event.asset_key.to_user_string(), str(event.partition))
-        status = self._instance.get_run_by_id(run.run_id)
+        with kept_open(self._instance, run_id):
+            run = self._instance.create_run_for_job(
+                definition,
+                run_id=run_id,
+                run_config=_QUIET,
+                tags=tags or {},
+                asset_selection=selection,
+            )
+            for event in execute_run_iterator(InMemoryJob(definition), run, self._instance):
+                if event.is_step_failure:
+                    failures.append(event.step_failure_data)
+                elif event.is_step_materialization and told and event.asset_key:
+                    told(event.asset_key.to_user_string(), str(event.partition))
         if failures:
             raise _error(job, failures)
-        if status is None or not status.is_success:
-            raise RuntimeError(f"job {job} failed, run {run.run_id}")
+        ended = self._instance.get_run_by_id(run_id)
+        if ended is None or not ended.is_success:
+            raise RuntimeError(f"job {job} failed, run {run_id}")
 
 
 def _partition_tags(key: str) -> dict[str, str]:

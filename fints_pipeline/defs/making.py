@@ -18,6 +18,7 @@ from fints_pipeline.base.lake.lineage import ABSENT, current_digest
 from fints_pipeline.defs.events import NOTHING_DELIVERED, Made, Reporter, Verdict, ends
 from fints_pipeline.defs.instrument import TABLES, Instrument
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.sqlite import kept_open
 from fints_pipeline.defs.stages import STAGES, described
 from fints_pipeline.defs.targets import targets
 
@@ -34,6 +35,12 @@ def make(context: dg.AssetExecutionContext, project: Project, asset: str) -> Ite
     Raises:
         UserError: some could not be made; all that could were.
     """
+    with kept_open(context.instance, context.run.run_id):
+        yield from _made(context, project, asset)
+    yield from ends(context)
+
+
+def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> Iterator[Event]:
     wanted = targets(context)
     reporter = Reporter(context)
     failed: dict[str, UserError] = {}
@@ -61,7 +68,6 @@ def make(context: dg.AssetExecutionContext, project: Project, asset: str) -> Ite
                     failed[f"{name} {month}"] = error
     if failed:
         raise _summary(asset, failed, sum(map(len, wanted.months.values())))
-    yield from ends(context)
 
 
 @contextmanager

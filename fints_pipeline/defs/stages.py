@@ -8,11 +8,14 @@ import dagster as dg
 
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.lake import Footer
+from fints_pipeline.defs import pictures
 from fints_pipeline.defs.events import Made, Verdict
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.metadata import numbers, table_metadata
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fints_pipeline.schemas.contract import TableContract
 
 _NOTHING_WRITTEN = "the check's evidence says more; the bars were not written"
@@ -47,8 +50,8 @@ def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
         )
     made = partition.write(lake, config, name, month, computed)
     metadata = numbers(_figures(made.quality)) | {"quality": quality}
-    metadata |= _pictures(computed.frames[config.base_frequency])
-    yield described("bars", instrument, month, metadata | _seconds(started))
+    metadata |= _seconds(started) | pictures.of_bars(computed.frames[config.base_frequency])
+    yield described("bars", instrument, month, metadata)
 
 
 def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
@@ -57,7 +60,9 @@ def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
 
     started = time.perf_counter()
     partition.build(instrument.lake, instrument.features, instrument.freq, instrument.name, month)
-    yield described("features", instrument, month, _seconds(started))
+    metadata = _seconds(started)
+    drawn = pictures.of_columns(_frame(instrument, "features", month), instrument.features.columns)
+    yield described("features", instrument, month, metadata | drawn)
 
 
 def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
@@ -66,12 +71,16 @@ def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
 
     started = time.perf_counter()
     partition.build(instrument.lake, instrument.labels, instrument.freq, instrument.name, month)
-    yield described("labels", instrument, month, _seconds(started))
+    metadata = _seconds(started)
+    names = [label.column for label in instrument.labels.labels]
+    drawn = pictures.of_columns(_frame(instrument, "labels", month), names)
+    yield described("labels", instrument, month, metadata | drawn)
 
 
 def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     """Tokenize the month from the state that the month before left."""
     from fints_pipeline.tokenizers import partition
+    from fints_pipeline.tokenizers.brooks import FIELDS
 
     started = time.perf_counter()
     partition.build(
@@ -83,7 +92,9 @@ def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made
         tick=instrument.tick,
         session_mode=instrument.session_mode,
     )
-    yield described("brooks_tokens", instrument, month, _seconds(started))
+    metadata = _seconds(started)
+    drawn = pictures.of_tokens(_frame(instrument, "brooks_tokens", month), FIELDS)
+    yield described("brooks_tokens", instrument, month, metadata | drawn)
 
 
 STAGES: dict[str, Stage] = {
@@ -106,6 +117,12 @@ def described(
         rows = {f"rows_{key['freq']}": f.rows for key, f in zip(keys, footers, strict=True)}
         metadata |= rows
     return Made(_version(footers), footers[0].lineage.inputs, metadata | (more or {}))
+
+
+def _frame(instrument: Instrument, asset: str, month: str) -> "pd.DataFrame":
+    from fints_pipeline.base.frames import to_pandas
+
+    return to_pandas(instrument.lake.read(instrument.keys(asset, month)[0]))
 
 
 def _version(footers: list[Footer]) -> str:
@@ -147,10 +164,3 @@ def _figures(quality) -> dict[str, float]:
         "rejected": quality.rejected,
         "longest_gap": quality.longest_gap,
     }
-
-
-def _pictures(frame) -> dict[str, Any]:
-    from fints_pipeline.data import plots
-
-    drawn = {"coverage": plots.coverage(frame), "price": plots.price_with_flags(frame)}
-    return {name: dg.MetadataValue.md(plots.as_markdown(p, name)) for name, p in drawn.items()}

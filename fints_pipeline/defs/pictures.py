@@ -1,0 +1,58 @@
+"""What the page draws of a series partition."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from fints_pipeline.base.page import sketch
+
+_MOST_ROWS = 14
+
+
+def of_bars(bars: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    """Return the price with what is flagged, and how many bars each session has."""
+    flags = {
+        name.removeprefix("is_"): bars[name].to_numpy(bool)
+        for name in ("is_filled", "is_halted", "is_suspect")
+        if bars[name].any()
+    }
+    days = pd.to_datetime(bars["session"])
+    sessions = bars["is_filled"].groupby(days)
+    delivered = (sessions.size() - sessions.sum()).to_numpy(float)
+    stacked = {"delivered": delivered, "filled": sessions.sum().to_numpy(float)}
+    return _drawn(
+        price=sketch.line(bars["close"].to_numpy(float), _ends(bars), flags),
+        bars_a_session=sketch.columns(stacked, _ends(bars)),
+    )
+
+
+def of_columns(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, dg.MetadataValue]:
+    """Return each column's course, the first of them where there are many."""
+    shown = {name: frame[name].to_numpy(float) for name in names[:_MOST_ROWS]}
+    return _drawn(columns=sketch.rows(shown))
+
+
+def of_tokens(
+    frame: pd.DataFrame, fields: Mapping[str, tuple[str, ...]]
+) -> dict[str, dg.MetadataValue]:
+    """Return how often each value of a field occurs."""
+    shown = {}
+    for name in list(fields)[:_MOST_ROWS]:
+        counts = np.bincount(frame[name].to_numpy(np.int64), minlength=len(fields[name]))
+        order = np.argsort(-counts, kind="stable")
+        shown[name] = {fields[name][i]: float(counts[i]) for i in order if counts[i]}
+    return _drawn(values=sketch.shares(shown))
+
+
+def _ends(frame: pd.DataFrame) -> tuple[str, str]:
+    days = pd.to_datetime(frame["session"])
+    return str(days.iloc[0].date()), str(days.iloc[-1].date())
+
+
+def _drawn(**pictures: str) -> dict[str, dg.MetadataValue]:
+    return {
+        name: dg.MetadataValue.md(sketch.as_markdown(svg, name.replace("_", " ")))
+        for name, svg in pictures.items()
+    }
