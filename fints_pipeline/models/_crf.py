@@ -93,6 +93,8 @@ class LinearChainCRF(nn.Module):
 
         Every row of a sequence's first matrix is ``start + e``: it forgets what was before.
         """
+        if emissions_BLK.dtype in (torch.bfloat16, torch.float16):
+            emissions_BLK = emissions_BLK.float()  # sums over a sequence need the digits
         mask_BL = mask_BL.bool()
         first_BL = mask_BL & (mask_BL.cumsum(dim=1) == 1)
         before = torch.where(first_BL[..., None, None], self.start_K, self.step_KK)

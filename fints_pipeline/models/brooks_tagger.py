@@ -1,11 +1,14 @@
 """Tagger over Brooks tokens: a class for every bar of the sequence, with an optional CRF.
 
-What is known when. Training reads whole sequences: the label of each bar, and, through an encoder
-that looks both ways, tokens on both sides of it. A tag that may be traded on at bar t comes from
-the sequence that ends at t, and from its filtered marginals (``filtered``): p(tag of t | emissions
-up to t). ``tags`` decodes in hindsight (Viterbi) and serves charts and scores of the past alone.
-With ``causal`` on, the encoder looks back only, and every row of one long pass is what was known
-at its bar.
+What is known when. Training reads whole sequences, with the label of each bar. A tag that may be
+traded on at bar t comes from the sequence that ends at t, and from its filtered marginals
+(``filtered``): p(tag of t | emissions up to t). ``tags`` decodes in hindsight (Viterbi) and serves
+charts and scores of the past alone.
+
+The encoder looks back only unless ``causal`` is turned off. It has to for labels that look ahead: one
+that looks both ways finds the answer for every bar but the last ones in the tokens after it, learns
+to copy it from there, and has nothing to say of the last bar, where it is asked. With a causal
+encoder every row of one long pass is what was known at its bar.
 
 Source: BERT through Hugging Face's token classification; Lafferty, McCallum, Pereira (2001) for
 the CRF.
@@ -47,15 +50,15 @@ class BrooksTaggerConfig(NetworkConfig):
         classes: (K) names of the label's classes; training takes them from the label.
         head_dropout: share of the encoder's states dropped before the last layer.
         crf: score steps from tag to tag as well, in a linear-chain CRF.
-        causal: let the encoder look back only. Encoders are pretrained looking both ways, so that
-            this asks more of fine-tuning.
+        causal: let the encoder look back only, although it was pretrained looking both ways. Turn
+            it off for labels of the past, such as the state that a bar is in.
     """
 
     encoder: BertSettings | None = None
     classes: Classes | None = None
     head_dropout: float = Field(0.1, ge=0, lt=1)
     crf: bool = False
-    causal: bool = False
+    causal: bool = True
 
     @property
     def factorised(self) -> bool:
@@ -111,13 +114,13 @@ def example_batch() -> ExampleBatch:
 
 
 def more_examples() -> list[ExampleBatch]:
-    """Return the same without the CRF, and over factorised tokens with a causal encoder."""
+    """Return the same without the CRF, and over factorised tokens with an encoder both ways."""
     first = example_batch()
     plain = cast(BrooksTaggerConfig, first.config).model_copy(update={"crf": False})
     encoder = BertSettings(
         field_sizes=(9, 12, 7), max_length=16, width=8, layers=2, heads=2, feed_forward=16
     )
-    config = BrooksTaggerConfig(encoder=encoder, classes=("calm", "wild"), crf=True, causal=True)
+    config = BrooksTaggerConfig(encoder=encoder, classes=("calm", "wild"), crf=True, causal=False)
     return [
         ExampleBatch(plain, first.inputs, first.padding),
         ExampleBatch(config, token_batch(encoder), first.padding),

@@ -5,8 +5,11 @@ from types import ModuleType
 
 import pytest
 import torch
+import transformers
+from captum.attr import LayerIntegratedGradients
 from pydantic import ValidationError
 from torch import nn
+from transformers import AutoModel, AutoModelForMaskedLM
 
 from fints_pipeline.base.errors import ConfigError, LakeError
 from fints_pipeline.models import (
@@ -34,6 +37,7 @@ TEN_FIELDS = (9, 12, 16, 16, 12, 15, 15, 13, 16, 17)  # the grammar's, with five
 
 def pretrained(mlm: ModuleType, folder: Path) -> nn.Module:
     torch.manual_seed(1)
+    folder.mkdir(exist_ok=True)
     config = mlm.example_batch().config
     network: nn.Module = mlm.build(config)
     mlm.save(network, config, folder)
@@ -90,7 +94,7 @@ def test_they_are_the_named_hugging_face_classes() -> None:
     [
         (brooks_classifier, BrooksClassifierConfig(classes=CLASSES)),
         (brooks_tagger, BrooksTaggerConfig(classes=CLASSES)),
-        (brooks_tagger, BrooksTaggerConfig(classes=CLASSES, crf=True, causal=True)),
+        (brooks_tagger, BrooksTaggerConfig(classes=CLASSES, crf=True, causal=False)),
     ],
 )
 def test_the_pretrained_encoder_is_taken_over(
@@ -146,6 +150,56 @@ def test_the_factorised_encoder_sums_its_fields_and_orders_them() -> None:
         logits = network(ids).logits
     assert torch.equal(shares[0][0, 0], table[[5, 9 + 6, 9 + 12 + 6]])
     assert [part.shape[-1] for part in logits] == list(config.field_sizes)
+
+
+@pytest.mark.parametrize("mlm", MLMS)
+def test_hugging_faces_own_loaders_read_what_was_saved(mlm: ModuleType, tmp_path: Path) -> None:
+    network = pretrained(mlm, tmp_path / "mlm").eval()
+    found = AutoModelForMaskedLM.from_pretrained(tmp_path / "mlm")
+    encoder = AutoModel.from_pretrained(tmp_path / "mlm", add_pooling_layer=False)
+    kinds = (
+        (brooks_classifier, BrooksClassifierConfig(classes=CLASSES), "SequenceClassification"),
+        (brooks_tagger, BrooksTaggerConfig(classes=CLASSES), "TokenClassification"),
+    )
+    batch = token_batch(saved_settings(tmp_path / "mlm"))
+    with torch.no_grad():
+        states = encoder.eval()(**batch).last_hidden_state
+        torch.testing.assert_close(states, network.bert(**batch).last_hidden_state)
+        mine, theirs = network(**batch).logits, found.eval()(**batch).logits
+        assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+        for module, config, loader in kinds:
+            own = module.build_from_pretrained(config, tmp_path / "mlm")
+            (tmp_path / loader).mkdir()
+            module.save(own, config, tmp_path / loader)
+            kind = getattr(transformers, f"AutoModelFor{loader}")
+            read = kind.from_pretrained(tmp_path / loader)
+            assert torch.equal(read.eval()(**batch).logits, own(**batch).logits)
+            assert read.config.id2label == dict(enumerate(CLASSES))
+
+
+@pytest.mark.parametrize("form", [{"vocabulary_size": 20}, {"field_sizes": (9, 12, 7)}])
+def test_embeddings_can_be_attributed_to(form: dict[str, object]) -> None:
+    """One layer serves both forms; of factorised tokens it shows each field's share."""
+    torch.manual_seed(0)
+    encoder = BertSettings(max_length=16, width=8, layers=1, heads=2, feed_forward=16, **form)
+    config = BrooksClassifierConfig(encoder=encoder, classes=CLASSES)
+    network = brooks_classifier.build(config).eval()
+    ids = token_batch(encoder)["input_ids"][:2]
+
+    def logits(input_ids: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = network(input_ids).logits
+        return scores
+
+    gradients = LayerIntegratedGradients(logits, network.get_input_embeddings())
+    baseline = torch.full_like(ids, 2)
+    shares, error = gradients.attribute(
+        ids, baseline, target=1, n_steps=64, return_convergence_delta=True
+    )
+    assert shares.shape == (*ids.shape, encoder.width)
+    with torch.no_grad():
+        moved = logits(ids)[:, 1] - logits(baseline)[:, 1]
+    torch.testing.assert_close(shares.flatten(1).sum(1), moved, atol=1e-3, rtol=1e-2)
+    assert (error.abs() < 1e-3).all()
 
 
 def test_saved_settings_tell_the_encoder(tmp_path: Path) -> None:

@@ -152,3 +152,12 @@ def test_at_zero_the_tags_are_independent(length: int) -> None:
     torch.testing.assert_close(
         LinearChainCRF(TAGS).filtered(emissions, mask), emissions.log_softmax(-1)
     )
+
+
+def test_half_precision_emissions_are_summed_in_full() -> None:
+    crf = LinearChainCRF(TAGS)
+    emissions = torch.randn(2, 300, TAGS).bfloat16()
+    mask = torch.ones(2, 300, dtype=torch.bool)
+    tags = torch.zeros(2, 300, dtype=torch.int64)
+    full = crf.log_likelihood(emissions.float(), tags, mask)
+    torch.testing.assert_close(crf.log_likelihood(emissions, tags, mask), full)
