@@ -28,7 +28,8 @@ _PAIR_LENGTH = 6
 def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[str]:
     """Return the experiments to run on these instruments, one at least for each data set.
 
-    An experiment counts when all of its instruments are there. For a data set without one,
+    An experiment counts when all of its instruments are there and it has a backtest: the ready
+    configs of single networks under ``train/`` have none, and are run by name. For a data set without one,
     ``train/own_<dataset>.yaml`` and ``backtest/own_<dataset>.yaml`` are written, once.
 
     Raises:
@@ -49,7 +50,9 @@ def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[st
 
 
 def _configured(locations: Locations) -> Iterable[ExperimentConfig]:
-    return [load_experiment(path) for path in sorted((locations.configs / "train").glob("*.yaml"))]
+    folders = (locations.configs / "train", locations.configs / "backtest")
+    both = (path for path in sorted(folders[0].glob("*.yaml")) if (folders[1] / path.name).exists())
+    return [load_experiment(path) for path in both]
 
 
 def _is_covered(experiment: ExperimentConfig, instruments: Sequence[str]) -> bool:

@@ -5,10 +5,10 @@ traded on at bar t comes from the sequence that ends at t, and from its filtered
 (``filtered``): p(tag of t | emissions up to t). ``tags`` decodes in hindsight (Viterbi) and serves
 charts and scores of the past alone.
 
-The encoder looks back only unless ``causal`` is turned off. It has to for labels that look ahead: one
-that looks both ways finds the answer for every bar but the last ones in the tokens after it, learns
-to copy it from there, and has nothing to say of the last bar, where it is asked. With a causal
-encoder every row of one long pass is what was known at its bar.
+The encoder looks back only unless ``causal`` is turned off. It has to for labels that look ahead:
+one that looks both ways finds the answer for every bar but the last ones in the tokens after it,
+learns to copy it from there, and has nothing to say of the last bar, where it is asked. With a
+causal encoder every row of one long pass is what was known at its bar.
 
 Source: BERT through Hugging Face's token classification; Lafferty, McCallum, Pereira (2001) for
 the CRF.
