@@ -28,8 +28,8 @@ _PAIR_LENGTH = 6
 def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[str]:
     """Return the experiments to run on these instruments, one at least for each data set.
 
-    An experiment counts when all of its instruments are there and it has a backtest: the ready
-    configs of single networks under ``train/`` have none, and are run by name. For a data set without one,
+    An experiment counts when all of its instruments are there and it has a backtest: ready configs
+    under ``train/`` that have none are run by name. For a data set without one,
     ``train/own_<dataset>.yaml`` and ``backtest/own_<dataset>.yaml`` are written, once.
 
     Raises:

@@ -47,6 +47,11 @@ def test_a_configured_experiment_is_run_where_its_instruments_are(locations: Loc
     ]
 
 
+def test_a_config_without_a_backtest_is_not_run_by_itself(locations: Locations) -> None:
+    assert "brooks" in {path.stem for path in (locations.configs / "train").glob("*.yaml")}
+    assert "brooks" not in experiments_for(locations, ["binance.BTCUSDT"])
+
+
 def test_no_instruments_is_an_error_that_points_at_the_quarantine(locations: Locations) -> None:
     with pytest.raises(UserError, match="quarantine"):
         experiments_for(locations, [])

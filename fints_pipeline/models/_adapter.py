@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from fints_pipeline.models._dropout import Dropout
+
 GATE_BIAS = -2.0  # a fresh adapter lets 12 % through: fusion starts from the queries' own tower
 
 
@@ -42,7 +44,7 @@ class GatedAdapter(nn.Module):
         self.project = nn.Linear(width, width)
         self.gate = nn.Linear(2 * width, width)
         nn.init.constant_(self.gate.bias, GATE_BIAS)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, z_BND: Tensor, keys_BMD: Tensor, visible_BNM: Tensor) -> Tensor:
         """Return the queries (B, N, D) with what they read of (B, M, D); see `visible_keys`."""

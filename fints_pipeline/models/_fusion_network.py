@@ -11,6 +11,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fints_pipeline.models._adapter import GatedAdapter, visible_keys
 from fints_pipeline.models._bert import CLS_ID, SEP_ID, bert_config
+from fints_pipeline.models._dropout import Dropout
 from fints_pipeline.models._heads import finish
 from fints_pipeline.models._instance_norm import Affine
 from fints_pipeline.models._patch_encoder import PatchEncoder
@@ -43,7 +44,7 @@ class Fusion(nn.Module):
             self.text_position_LD = nn.Parameter(torch.zeros(config.lookback, width))
             self.text_adapter = GatedAdapter(width, config.heads, config.dropout)
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(width, config.outputs)
         if config.zero_head:
             nn.init.zeros_(self.head.weight)

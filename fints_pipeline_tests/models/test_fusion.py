@@ -15,10 +15,12 @@ from fints_pipeline.models import (
     brooks_mlm,
     fusion,
     patchtst,
+    patchtst_pretraining,
 )
 from fints_pipeline.models._base import parameter_count
 from fints_pipeline.models.fusion import FusionConfig
 from fints_pipeline.models.patchtst import PatchTSTConfig
+from fints_pipeline.models.patchtst_pretraining import PatchTSTPretrainingConfig
 
 EXAMPLES = [fusion.example_batch(), *fusion.more_examples()]
 L = 16
@@ -207,6 +209,18 @@ def test_a_fine_tuned_classifier_can_be_the_token_tower(tmp_path: Path) -> None:
     built: Any = fusion.build_from_pretrained(made, {"tokens": tmp_path})
     table = "embeddings.word_embeddings.weight"
     assert torch.equal(built.tokens.state_dict()[table], classifier.bert.state_dict()[table])
+
+
+def test_masked_patch_pretraining_can_be_the_patch_tower(tmp_path: Path) -> None:
+    sizes = {"patch": 4, "stride": 4, "width": 8, "heads": 2, "feed_forward": 8, "layers": 1}
+    own = PatchTSTPretrainingConfig(lookback=L, **sizes)
+    saved = patchtst_pretraining.build(own)
+    patchtst_pretraining.save(saved, own, tmp_path)
+    made = config(causal=False, tokens=None, text=None)
+    built: Any = fusion.build_from_pretrained(made, {"patches": tmp_path})
+    assert built.config.patches.stride == 4
+    for name, value in built.patches.state_dict().items():
+        assert torch.equal(value, saved.state_dict()[name])
 
 
 def test_towers_that_do_not_fit_are_refused(tmp_path: Path) -> None:
