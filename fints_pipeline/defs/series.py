@@ -30,6 +30,22 @@ def _check(asset: str, name: str, description: str, blocking: bool = True) -> dg
     )
 
 
+def _proofs(asset: str) -> list[dg.AssetCheckSpec]:
+    return [
+        _check(
+            asset,
+            "schema_and_digest",
+            "Read back, the rows satisfy their schema and have the digest that their footer says.",
+        ),
+        _check(
+            asset,
+            "no_look_ahead",
+            "Made again with noise in place of every raw row after a cut, the rows up to it are "
+            "the same to the bit.",
+        ),
+    ]
+
+
 @dg.asset(
     deps=["raw_slices"],
     partitions_def=SERIES,
@@ -49,6 +65,13 @@ def _check(asset: str, name: str, description: str, blocking: bool = True) -> dg
             "clock_fits",
             "The stamps fit the market's hours on the clock that the config declares.",
         ),
+        _check(
+            "bars",
+            "coverage",
+            "The month is there: few bars filled or missing, no session without any.",
+            blocking=False,
+        ),
+        *_proofs("bars"),
     ],
 )
 @explained
@@ -70,6 +93,7 @@ def bars(context: dg.AssetExecutionContext, project: Project):
     kinds={"parquet", "numba"},
     owners=["team:research"],
     code_version=CODE_VERSION,
+    check_specs=_proofs("features"),
 )
 @explained
 def features(context: dg.AssetExecutionContext, project: Project):
@@ -88,6 +112,14 @@ def features(context: dg.AssetExecutionContext, project: Project):
     kinds={"parquet", "numba"},
     owners=["team:research"],
     code_version=CODE_VERSION,
+    check_specs=[
+        _proofs("labels")[0],
+        _check(
+            "labels",
+            "labels_end_later",
+            "Every label ends after its bar closes: by that stamp samples are purged.",
+        ),
+    ],
 )
 @explained
 def labels(context: dg.AssetExecutionContext, project: Project):
@@ -110,6 +142,7 @@ def labels(context: dg.AssetExecutionContext, project: Project):
     kinds={"parquet", "numba"},
     owners=["team:research"],
     code_version=CODE_VERSION,
+    check_specs=_proofs("brooks_tokens"),
 )
 @explained
 def brooks_tokens(context: dg.AssetExecutionContext, project: Project):

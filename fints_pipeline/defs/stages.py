@@ -8,10 +8,11 @@ import dagster as dg
 
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.lake import Footer
-from fints_pipeline.defs import pictures
+from fints_pipeline.defs import building, pictures
 from fints_pipeline.defs.events import Made, Verdict
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.metadata import numbers, table_metadata
+from fints_pipeline.defs.proofs import as_written, coverage, future_free, known_later
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,8 @@ def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
             "rows were lost in cleaning", where=f"{name} {month}", fix=_NOTHING_WRITTEN
         )
     made = partition.write(lake, config, name, month, computed)
+    yield from _proven("bars", instrument, month)
+    yield coverage(made.quality)
     metadata = numbers(_figures(made.quality)) | {"quality": quality}
     metadata |= _seconds(started) | pictures.of_bars(computed.frames[config.base_frequency])
     yield described("bars", instrument, month, metadata)
@@ -56,10 +59,9 @@ def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
 
 def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     """Compute the month's columns from its bars and their lookback."""
-    from fints_pipeline.features import partition
-
     started = time.perf_counter()
-    partition.build(instrument.lake, instrument.features, instrument.freq, instrument.name, month)
+    building.features(instrument, month)
+    yield from _proven("features", instrument, month)
     metadata = _seconds(started)
     drawn = pictures.of_columns(_frame(instrument, "features", month), instrument.features.columns)
     yield described("features", instrument, month, metadata | drawn)
@@ -67,10 +69,9 @@ def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
 
 def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     """Compute the month's targets from its bars and those that follow."""
-    from fints_pipeline.labels import partition
-
     started = time.perf_counter()
-    partition.build(instrument.lake, instrument.labels, instrument.freq, instrument.name, month)
+    building.labels(instrument, month)
+    yield from _proven("labels", instrument, month)
     metadata = _seconds(started)
     names = [label.column for label in instrument.labels.labels]
     drawn = pictures.of_columns(_frame(instrument, "labels", month), names)
@@ -79,19 +80,11 @@ def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
 
 def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     """Tokenize the month from the state that the month before left."""
-    from fints_pipeline.tokenizers import partition
     from fints_pipeline.tokenizers.brooks import FIELDS
 
     started = time.perf_counter()
-    partition.build(
-        instrument.lake,
-        instrument.tokenize,
-        instrument.freq,
-        instrument.name,
-        month,
-        tick=instrument.tick,
-        session_mode=instrument.session_mode,
-    )
+    building.brooks_tokens(instrument, month)
+    yield from _proven("brooks_tokens", instrument, month)
     metadata = _seconds(started)
     drawn = pictures.of_tokens(_frame(instrument, "brooks_tokens", month), FIELDS)
     yield described("brooks_tokens", instrument, month, metadata | drawn)
@@ -123,6 +116,31 @@ def _frame(instrument: Instrument, asset: str, month: str) -> "pd.DataFrame":
     from fints_pipeline.base.frames import to_pandas
 
     return to_pandas(instrument.lake.read(instrument.keys(asset, month)[0]))
+
+
+def _proven(asset: str, instrument: Instrument, month: str) -> Iterator[Verdict]:
+    """Check a partition that was just written; take it away again if a check fails.
+
+    Raises:
+        SchemaError: a check failed.
+    """
+    contract = _contract(asset, instrument)
+    last = known_later if asset == "labels" else future_free
+    for verdict in (
+        as_written(asset, instrument, month, contract),
+        last(asset, instrument, month),
+    ):
+        if verdict is None:
+            continue
+        yield verdict
+        if not verdict.passed:
+            for key in instrument.keys(asset, month):
+                instrument.lake.path(key).unlink(missing_ok=True)
+            raise SchemaError(
+                f"{asset} failed its check {verdict.check}",
+                where=f"{instrument.name} {month}",
+                fix="the check's evidence says more; the partition was taken away again",
+            )
 
 
 def _version(footers: list[Footer]) -> str:

@@ -1,0 +1,229 @@
+"""Proof, on the user's own data, that a partition owes nothing to what came later.
+
+At a cut, every raw row after it is replaced by noise, and the partition is made once more by the
+same code, through bars, in a lake of its own. Up to the cut it must come out as it lies in the
+lake, to the bit.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fints_pipeline.base.digest import table_digest, text_digest
+from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.building import BUILDS
+from fints_pipeline.defs.instrument import TABLES, Instrument
+
+CUTS = int(os.environ.get("FINTS_CAUSALITY_CUTS", "1"))
+"""Cuts that each partition is checked at; 0 turns the check off."""
+FUTURE_DAYS = 2
+"""Days of noise after the cut; what is later is left out, which is another future still."""
+_NEVER_LINKED = {".locks", "predictions", "inbox", *TABLES, "raw_bars"}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What was found at one cut.
+
+    Attributes:
+        at: Time of the cut, UTC.
+        rows: Rows up to it that were compared, of all tables.
+        noised: Raw rows after it that were replaced.
+        differences: Table, column and first row that differ; empty if none does.
+    """
+
+    at: np.datetime64
+    rows: int
+    noised: int
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The cuts of one partition."""
+
+    cuts: tuple[Cut, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differed at any cut."""
+        return not any(cut.differences for cut in self.cuts)
+
+    def to_markdown(self) -> str:
+        """Return a table of the cuts."""
+        lines = [
+            "Raw rows after the cut replaced by noise; rows up to it compared bit by bit.",
+            "",
+            "| cut (UTC) | raw rows replaced | rows compared | different |",
+            "|---|---:|---:|---|",
+        ]
+        lines += [
+            f"| {cut.at} | {cut.noised} | {cut.rows} | {'; '.join(cut.differences) or 'none'} |"
+            for cut in self.cuts
+        ]
+        return "\n".join(lines)
+
+
+def check(instrument: Instrument, asset: str, month: str, cuts: int = CUTS) -> Evidence:
+    """Check an asset's month at a sample of cuts, drawn from the digest of its slice.
+
+    Args:
+        instrument: Whose month lies in the lake.
+        asset: ``bars``, ``features`` or ``brooks_tokens``.
+        month: The month.
+        cuts: How many.
+    """
+    key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
+    raw = instrument.lake.read(key)
+    seed = int(text_digest(instrument.lake.footer(key).digest, asset)[:12], 16)
+    random = np.random.default_rng(seed)
+    found = [_cut(instrument, [asset], month, raw, at, random) for at in _times(raw, cuts, random)]
+    return Evidence(tuple(found))
+
+
+def _cut(
+    instrument: Instrument,
+    assets: Sequence[str],
+    month: str,
+    raw: pa.Table,
+    at: np.datetime64,
+    random: np.random.Generator,
+) -> Cut:
+    with shadow(instrument, month, raw, at, random) as (copy, noised):
+        BUILDS["bars"](copy, month)
+        for asset in assets:
+            if asset != "bars":
+                BUILDS[asset](copy, month)
+        rows, differences = 0, []
+        for asset in assets:
+            for key in instrument.keys(asset, month):
+                ours, theirs = (_until(lake.read(key), at) for lake in (instrument.lake, copy.lake))
+                rows += ours.num_rows
+                if difference := compare(ours, theirs):
+                    differences.append(f"{key.table} {key['freq']}: {difference}")
+    return Cut(at, rows, noised, tuple(differences))
+
+
+@contextmanager
+def shadow(
+    instrument: Instrument,
+    month: str,
+    raw: pa.Table,
+    at: np.datetime64,
+    random: np.random.Generator,
+) -> Iterator[tuple[Instrument, int]]:
+    """Yield the instrument over a lake that knows nothing of what came after ``at``.
+
+    What is earlier, and other instruments, are links into the real lake; the month's slice holds
+    noise after the cut; later months are not there.
+    """
+    from fints_pipeline.schemas.raw_bars import RAW_BARS
+
+    with tempfile.TemporaryDirectory(prefix="fints-causality-") as folder:
+        lake = Lake(folder)
+        _link(instrument.lake, lake, instrument.name, month)
+        key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
+        lineage = instrument.lake.footer(key).lineage
+        noisy, noised = with_noise(raw, at, random, instrument.tick)
+        lake.write(key, noisy, RAW_BARS, lineage)
+        locations = instrument.locations
+        copy = Locations(lake.root, locations.inbox, locations.configs)
+        yield Instrument(copy, instrument.name), noised
+
+
+def with_noise(
+    raw: pa.Table, at: np.datetime64, random: np.random.Generator, tick: float | None = None
+) -> tuple[pa.Table, int]:
+    """Return raw rows with those that close after ``at`` replaced, and how many were.
+
+    Prices jump about by a fifth, on the grid of ``tick`` if there is one, volumes are drawn anew,
+    one row in ten is missing, and after `FUTURE_DAYS` all are.
+    """
+    close = _stamps(raw)
+    near = close <= at + np.timedelta64(FUTURE_DAYS, "D")
+    kept = (close <= at) | (near & (random.random(raw.num_rows) < 0.9))
+    raw, after = raw.filter(pa.array(kept)), close[kept] > at
+    count = int(after.sum())
+    level = float(np.nanmedian(raw["close"].to_numpy())) * np.exp(random.normal(0, 0.2, count))
+    high, low = level * 1.01, level * 0.99
+    prices = {
+        "open": random.uniform(low, high),
+        "high": high,
+        "low": low,
+        "close": random.uniform(low, high),
+    }
+    if tick:
+        prices = {name: np.maximum(np.round(p / tick), 1) * tick for name, p in prices.items()}
+    drawn = {**prices, "volume": random.exponential(1000.0, count)}
+    for name, noise in drawn.items():
+        values = raw[name].to_numpy().copy()
+        values[after] = noise
+        place = raw.schema.get_field_index(name)
+        raw = raw.set_column(place, raw.schema.field(place), pa.array(values))
+    return raw, count
+
+
+def compare(ours: pa.Table, theirs: pa.Table) -> str | None:
+    """Return the first difference of two tables in words, or None if they agree to the bit."""
+    if table_digest(ours) == table_digest(theirs):
+        return None
+    if ours.num_rows != theirs.num_rows:
+        return f"{theirs.num_rows} rows instead of {ours.num_rows}"
+    for name in ours.column_names:
+        one, other = (table.select([name]) for table in (ours, theirs))
+        if table_digest(one) == table_digest(other):
+            continue
+        row = next(
+            row
+            for row in range(ours.num_rows)
+            if table_digest(one.slice(row, 1)) != table_digest(other.slice(row, 1))
+        )
+        was, now = ours[name][row].as_py(), theirs[name][row].as_py()
+        when = ours["close_time"][row].as_py()
+        return f"column {name} of the bar that closes at {when}: {was} became {now}"
+    return "the columns differ"
+
+
+def _times(raw: pa.Table, cuts: int, random: np.random.Generator) -> list[np.datetime64]:
+    """Return times in the middle 80 % of the month's rows, ascending."""
+    close = np.unique(_stamps(raw))
+    low, high = len(close) // 10, max(len(close) * 9 // 10, len(close) // 10 + 1)
+    places = random.choice(np.arange(low, high), size=min(cuts, high - low), replace=False)
+    return [close[place] for place in sorted(places)]
+
+
+def _until(table: pa.Table, at: np.datetime64) -> pa.Table:
+    return table.filter(pa.array(_stamps(table) <= at))
+
+
+def _stamps(table: pa.Table) -> np.ndarray:
+    return pc.cast(table["close_time"], pa.timestamp("us")).to_numpy()
+
+
+def _link(real: Lake, copy: Lake, name: str, month: str) -> None:
+    """Link into ``copy`` what the real lake holds, without the instrument's months from this on."""
+    copy.root.mkdir(exist_ok=True)
+    for path in real.root.iterdir():
+        if path.name not in _NEVER_LINKED:
+            (copy.root / path.name).symlink_to(path.resolve())
+    for table in TABLES:
+        for freq in real.values(table, (), "freq"):
+            for other in real.instruments(table, freq):
+                home = real.path(series_key(table, freq, other, month)).parent.parent
+                target = copy.root / home.relative_to(real.root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if other != name:
+                    target.symlink_to(home.resolve())
+                    continue
+                target.mkdir()
+                for known in real.months(table, freq, name):
+                    if known < month:
+                        folder = real.path(series_key(table, freq, name, known)).parent
+                        (target / folder.name).symlink_to(folder.resolve())
