@@ -14,7 +14,7 @@ from fints_pipeline.evaluation.metrics import session_ends, session_returns, sha
 from fints_pipeline.walkforward.columns import Columns
 from fints_pipeline.walkforward.costs import CostModel, CostRates, Liquidity
 from fints_pipeline.walkforward.engine import simulate_columns
-from fints_pipeline.walkforward.kernel import PARTS
+from fints_pipeline.walkforward.layout import PARTS
 from fints_pipeline.walkforward.ledger import Account, Targets
 
 COLUMNS = ("capital", "sharpe", "annual_return", "cost_bps", "impact_bps", "ruined")

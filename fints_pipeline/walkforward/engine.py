@@ -29,16 +29,17 @@ from numpy.typing import NDArray
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.walkforward.columns import Columns
 from fints_pipeline.walkforward.costs import CostRates, Liquidity
-from fints_pipeline.walkforward.kernel import (
+from fints_pipeline.walkforward.kernel import survey, trade
+from fints_pipeline.walkforward.layout import (
     BOOKS,
     FILL,
+    HOLDING,
+    PARTS,
+    RATE,
+    RULE,
     Out,
-    Rates,
-    Rules,
     Switches,
     Tape,
-    survey,
-    trade,
 )
 from fints_pipeline.walkforward.ledger import Account, Carry, Fills, Ledger, Targets
 from fints_pipeline.walkforward.market import Floats, Market
@@ -56,12 +57,12 @@ class Passes:
 
     Attributes:
         equity: (T, K) at each close.
-        paid: (7, S, K) totals of `kernel.PARTS`; dividends are receipts.
+        paid: (7, S, K) totals of `layout.PARTS`; dividends are receipts.
         traded: (S, K) absolute value traded.
         count: (S, K) fills.
         ruined: (K,) whether the equity was gone at some close.
-        books: (3 or 6, T, S, K) of `kernel.BOOKS`; None unless they were kept.
-        fills: records of `kernel.FILL` in time order; None unless they were kept.
+        books: (3 or 6, T, S, K) of `layout.BOOKS`; None unless they were kept.
+        fills: records of `layout.FILL` in time order; None unless they were kept.
     """
 
     equity: Floats
@@ -152,14 +153,12 @@ def simulate_columns(
     books = np.empty(((6 if switches.carry or switches.dividends else 3), rows, symbols, count))
     books = books if keep else np.empty((0, 0, 0, 0))
     books[3:] = 0.0
-    out = Out(
-        np.empty((rows, count)), books, np.zeros((7, symbols, count)), np.zeros((symbols, count)),
-        np.zeros((symbols, count), np.int64), np.zeros(count, bool),
-    )  # fmt: skip
+    state = np.zeros((symbols, count), HOLDING)
+    out = Out(np.empty((rows, count)), books, state, np.zeros(count, bool))
     n, fills = trade(
         _tape(market, liquidity, switches),
-        Rates(*(_usable(getattr(costs, name)) for name in _RATES)),
-        Rules(*(_usable(getattr(columns, name)) for name in Rules._fields)),
+        _records(costs, RATE),
+        _records(columns, RULE),
         switches,
         signal,
         _usable(targets.reason, np.int8),
@@ -167,15 +166,10 @@ def simulate_columns(
         np.empty(min(decisions * (count // signal.shape[2]) + 1, MOST_FIRST) if keep else 1, FILL),
     )
     return Passes(
-        out.equity, out.paid, out.traded, out.fills, out.ruined,
+        out.equity, np.stack([state[name] for name in PARTS]), state["traded"], state["fills"],
+        out.ruined,
         out.books if keep else None, fills[:n] if keep else None,
     )  # fmt: skip
-
-
-_RATES = (
-    "half_spread_rate", "half_spread_price", "fee_rate", "slippage_rate", "borrow_rate",
-    "funding_long", "funding_short",
-)  # fmt: skip
 
 
 def _check(
@@ -263,6 +257,15 @@ def _tape(market: Market, liquidity: Liquidity, switches: Switches) -> Tape:
 def _usable(values: Any, kind: Any = np.float64) -> Any:
     """Contiguous and writable, so that the kernel is compiled once."""
     return np.require(values, kind, ["C", "W"])
+
+
+def _records(values: object, kind: np.dtype[np.void]) -> NDArray[np.void]:
+    """One record for each element of a dataclass of arrays."""
+    names = kind.names or ()
+    records = np.empty(len(getattr(values, names[0])), kind)
+    for name in names:
+        records[name] = getattr(values, name)
+    return records
 
 
 def _optional(values: Floats | None) -> Any:

@@ -116,7 +116,7 @@ class Twin:
         if market.dividend is not None and market.dividend[t, s] > 0:
             fx = market.fx_open[t, s]
             fx = fx if math.isfinite(fx) else position.fx
-            received = position.units * market.dividend[t, s] * fx
+            received = position.units * (market.dividend[t, s] * fx)
             position.profit += received
             if received:
                 self.carry.append((t, s, 0.0, 0.0, received))
@@ -187,12 +187,11 @@ class Twin:
         if liquidity.slippage is not None:
             rate += liquidity.slippage[t, s]
         slippage = size * price * rate * factor
-        impact = 0.0
+        impact, total = 0.0, order.filled + abs(change)
         if liquidity.impact is not None:
-            total = order.filled + abs(change)
             moved = total * math.sqrt(total) - order.filled * math.sqrt(order.filled)
             impact = moved * fx * price * liquidity.impact[t, s] * factor
-            order.filled = total
+        order.filled = total
         fee = size * price * costs.fee_rate[s] * factor
         gain = old * (price - position.settled_at) * fx
         position.profit += gain - spread - slippage - impact - fee
