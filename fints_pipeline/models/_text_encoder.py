@@ -37,7 +37,7 @@ class TextEncoder:
         digest: over weights, tokenizer, pooling and the longest text: two encoders that may give
             different vectors have different ones.
         pooling: "mean" over a text's tokens, or the state of its first one ("cls").
-        max_tokens: longer texts are cut.
+        max_tokens: longer texts are cut; never more than the network reads.
     """
 
     name: str
@@ -118,6 +118,8 @@ def load_text_encoder(
             "the folder here and give its path; or allow the download",
         ) from None
     frozen = network.eval().requires_grad_(False)
+    readable = getattr(frozen.config, "max_position_embeddings", max_tokens)
+    max_tokens = min(max_tokens, readable, tokenizer.model_max_length)
     name = re.sub(r"[^a-z0-9]+", "-", Path(source).name.lower()).strip("-")
     digest = _digest(frozen, tokenizer, pooling, max_tokens)
     return TextEncoder(name, digest, frozen, tokenizer, pooling, max_tokens)

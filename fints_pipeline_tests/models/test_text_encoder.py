@@ -37,6 +37,9 @@ def test_long_texts_are_cut(folder: Path) -> None:
     encoder = load_text_encoder(str(folder), max_tokens=5)
     vectors = encoder.embed(["buy apple today sell sell sell", "buy apple today"])
     torch.testing.assert_close(vectors[0], vectors[1])
+    longest = load_text_encoder(str(folder), max_tokens=500)
+    assert longest.max_tokens == 16, "the tiny model has no more positions"
+    assert torch.isfinite(longest.embed(["buy " * 40])).all()
 
 
 def test_the_digest_names_everything_that_makes_a_vector(folder: Path, tmp_path: Path) -> None:
