@@ -144,6 +144,18 @@ def test_save_and_load_are_bit_for_bit(
         assert torch.equal(output(loaded, example.inputs), output(network, example.inputs))
 
 
+@pytest.mark.gpu
+def test_a_gpu_agrees_with_the_cpu(network: nn.Module, example: ExampleBatch) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    network.eval()
+    moved = {name: value.cuda() for name, value in example.inputs.items()}
+    with torch.no_grad():
+        expected = output(network, example.inputs)
+        found = output(network.cuda(), moved)
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-4, rtol=1e-3)
+
+
 def test_saving_twice_gives_the_same_bytes(
     module: NetworkModule, network: nn.Module, example: ExampleBatch, tmp_path: Path
 ) -> None:
