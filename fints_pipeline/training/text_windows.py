@@ -86,6 +86,7 @@ class TextWindows:
         )
         # The last row is what NONE points at: zeros, hidden by the mask.
         self._vectors = torch.cat([*(block.vectors for block in blocks), torch.zeros(1, width)])
+        self.width = width
 
     def past(self, rows: Tensor, length: int) -> tuple[Tensor, Tensor]:
         """Return text (B, L, E) and its mask (B, L) of bars t − length + 1 … t of each row t."""

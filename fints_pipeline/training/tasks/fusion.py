@@ -64,6 +64,7 @@ def fit(job: Job) -> Fitted:
         ConfigError: a span holds no window, or the network does not fit what is asked of it.
     """
     model = cast(FusionModel, job.model)
+    _require_width(job, model)
     return _fit_forecast(job, model) if model.label is None else _fit_classes(job, model)
 
 
@@ -209,6 +210,17 @@ def _predict_classes(model: Loaded, data: FusionData, scope: Scope) -> list[Pred
             p_NK = unweighted(p_NK, record.class_weights or (1.0,))
             results.append(Predicted(np.flatnonzero(chosen), probabilities=p_NK))
     return results
+
+
+def _require_width(job: Job, model: FusionModel) -> None:
+    text, settings = cast(FusionData, job.data).text, cast(Any, model.network).text
+    if text is not None and text.width != settings.embedding:
+        raise ConfigError(
+            f"the vectors of {model.text} are {text.width} long, the text tower reads "
+            f"{settings.embedding}",
+            where=f"models.{job.name}.network.text.embedding",
+            fix=f"set it to {text.width}",
+        )
 
 
 def _with_ids(config: NetworkConfig, data: FusionData) -> NetworkConfig:
