@@ -256,8 +256,8 @@ def test_text_is_read_as_of_each_bars_close(fitted: TrainedToy, tmp_path: Path) 
     expected = [((known > a) & (known <= b)).any() for a, b in itertools.pairwise(closes)]
     assert inputs["text_mask"][0].tolist() == expected
     narrow = {**text, "network": {**text["network"], "text": {"embedding": 4}}}  # type: ignore[dict-item]
+    wrong = token_models.alone("fused_direction", **narrow)
     with pytest.raises(ConfigError, match="6 long, the text tower reads 4"):
-        wrong = token_models.alone("fused_direction", **narrow)
         train.train_model(lake, wrong, fitted.fold, "fused_direction")
     missing = token_models.alone("fused_direction", **{**text, "text": "tiny-0"})
     with pytest.raises(KeyNotFoundError, match="embedded with 'tiny-0'"):
