@@ -7,6 +7,7 @@ from fints_pipeline.base.errors import ConfigError, SchemaError
 from fints_pipeline.walkforward.columns import Columns
 from fints_pipeline.walkforward.costs import CostModel, Liquidity
 from fints_pipeline.walkforward.engine import simulate, simulate_columns
+from fints_pipeline.walkforward.layout import PARTS
 from fints_pipeline.walkforward.ledger import Account, Ledger, Reason, Targets
 from fints_pipeline.walkforward.limits import Limits, Stops
 from fints_pipeline.walkforward.market import Market
@@ -201,6 +202,27 @@ def test_a_ruined_account_stays_out_for_good():
     assert exits(ledger) == [(3, 40, "RUIN")]
     assert ledger.ruined
     assert ledger.units[3:, 0].tolist() == [0, 0, 0]
+
+
+def test_a_ruined_accounts_order_keeps_the_row_of_its_ruin():
+    price = column(10, 10, 4, 4, 3)
+    market = market_of(price, price, tradable=column(1, 1, 1, 0, 1))
+    ledger = run(market, 2, NAN, NAN, NAN, NAN)
+    assert exits(ledger) == [(4, 3, "RUIN")]
+    assert ledger.fills.decided[1] == 2
+
+
+def test_the_stress_doubles_what_is_paid_and_not_what_is_earned():
+    price = column(10, 10, 10)
+    market = market_of(price, price, minutes=1440)
+    rates = CostModel(borrow_rate=0.365, funding_short=0.73, funding_long=-0.73).rates(1)
+    account = Account(CAPITAL)
+    columns = Columns.of(account, 3, cost_scale=np.array([0.0, 1.0, 2.0]))
+    for side, paid, earned in ((-1, [0, 1, 2], [0, -2, -2]), (1, [0, 0, 0], [0, -2, -2])):
+        targets = Targets.of(column(side, NAN, NAN))
+        passes = simulate_columns(market, targets, rates, account, columns)
+        assert passes.paid[PARTS.index("borrow"), 0] == pytest.approx(paid)
+        assert passes.paid[PARTS.index("funding"), 0] == pytest.approx(earned)
 
 
 def test_one_name_makes_room_for_another_and_the_ledger_says_so():
