@@ -59,7 +59,7 @@ def made_up_market() -> Market:
 def workloads(close: np.ndarray) -> dict[str, np.ndarray]:
     """Targets (T, K) of each workload: the side of a crossover times a volatility target."""
     price = pd.Series(close)
-    deviation = np.log(price).diff().rolling(DAY).std() * np.sqrt(DAY * 365)
+    deviation = price.pct_change().rolling(DAY).std() * np.sqrt(DAY * 365)
     size = np.minimum(0.2 / deviation, 0.9).to_numpy()
     fast = price.rolling(20).mean()
     side = np.column_stack([np.sign(fast - price.rolling(slow).mean()) for slow in SLOW])
@@ -100,7 +100,8 @@ def main() -> None:
     units = whole_units(loads["held"][:, 0], close)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "given.npz"
-        np.savez(path, open=market.open[:, 0], close=close, units=units, **loads)
+        given: dict[str, Any] = {"open": market.open[:, 0], "close": close, "units": units}
+        np.savez(path, **given | loads)
         script = PROJECT / "benchmarks" / "peers" / "backtests.py"
         command = [str(PEER), str(script), str(path), str(FEE), str(SHORT)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)

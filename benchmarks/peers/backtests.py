@@ -5,6 +5,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,13 +31,16 @@ def vectorbt(given: "dict[str, np.ndarray]", fee: float) -> "dict[str, object]":
     open_, close = pd.Series(given["open"]), pd.Series(given["close"])
     shared = {"price": open_, "fees": fee, "init_cash": CAPITAL, "freq": "1min"}
 
-    def orders(targets: "pd.DataFrame") -> object:
+    def orders(targets: "pd.DataFrame") -> Any:
         # Decided at the close before, with its price: the same orders to the last digit.
         return vbt.Portfolio.from_orders(
             close, size=targets, size_type="targetpercent", val_price=close.shift(1), **shared
         )
 
-    def signals() -> object:
+    def valued_orders(targets: "pd.DataFrame") -> object:
+        return orders(targets).value()
+
+    def signals() -> Any:
         return vbt.Portfolio.from_signals(
             close, entries=longs, short_entries=shorts, size=value, size_type="value", **shared
         )
@@ -43,8 +48,8 @@ def vectorbt(given: "dict[str, np.ndarray]", fee: float) -> "dict[str, object]":
     found: dict[str, object] = {}
     for name in ("held", "hourly", "every bar"):
         targets = pd.DataFrame(given[name]).shift(1)
-        first, fastest = seconds(lambda targets=targets: orders(targets), 3)
-        _, valued = seconds(lambda targets=targets: orders(targets).value(), 3)
+        first, fastest = seconds(partial(orders, targets), 3)
+        _, valued = seconds(partial(valued_orders, targets), 3)
         portfolio = orders(targets)
         found[name] = {
             "first": first, "orders": fastest, "with equity": valued,
