@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fints_pipeline.base.digest import table_digest, text_digest
-from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.base.lake import Lake, fold_key, series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import TABLES, Instrument
@@ -86,6 +86,41 @@ def check(instrument: Instrument, asset: str, month: str, cuts: int = CUTS) -> E
     random = np.random.default_rng(seed)
     found = [_cut(instrument, [asset], month, raw, at, random) for at in _times(raw, cuts, random)]
     return Evidence(tuple(found))
+
+
+def check_predictions(instrument: Instrument, experiment, fold) -> Evidence:
+    """Check what a fold's frozen models say, at a cut in the last month of its test span.
+
+    Args:
+        instrument: One of the experiment's; its raw rows are replaced.
+        experiment: An `ExperimentConfig`.
+        fold: Its fold, with models and predictions in the lake.
+    """
+    from fints_pipeline import train
+
+    month = fold.test.last.isoformat()[:7]
+    key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
+    raw = instrument.lake.read(key)
+    table = fold_key("predictions", experiment.experiment, fold.key)
+    ours = _of(instrument.lake.read(table), instrument.name)
+    random = np.random.default_rng(int(text_digest(str(table))[:12], 16))
+    closed = np.unique(_stamps(ours))
+    closed = closed[closed >= np.datetime64(f"{month}-01")]
+    at = closed[random.integers(len(closed) // 10, max(len(closed) * 9 // 10, 1))]
+    with shadow(instrument, month, raw, at, random) as (copy, noised):
+        for asset in copy.tables:
+            BUILDS[asset](copy, month)
+        train.write_predictions(copy.lake, experiment, fold)
+        theirs = _until(_of(copy.lake.read(table), instrument.name), at)
+    ours = _until(ours, at)
+    # Labels are what came later: they stand in the table to be scored with, not to be predicted by.
+    said = [name for name in ours.column_names if not name.startswith("label")]
+    difference = compare(ours.select(said), theirs.select(said))
+    return Evidence((Cut(at, ours.num_rows, noised, (difference,) if difference else ()),))
+
+
+def _of(table: pa.Table, instrument: str) -> pa.Table:
+    return table.filter(pc.equal(table["instrument"], instrument))
 
 
 def _cut(

@@ -4,6 +4,7 @@ import dagster as dg
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs import fold_checks
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, fold_partition, register
 from fints_pipeline.defs.resources import Project
@@ -15,6 +16,14 @@ from fints_pipeline.defs.resources import Project
     kinds={"yaml"},
     owners=["team:research"],
     code_version="1",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "folds_disjoint",
+            asset="walk_forward_folds",
+            blocking=True,
+            description="Training ends before validation, that before test; no test overlaps.",
+        )
+    ],
 )
 @explained
 def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
@@ -22,7 +31,8 @@ def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
     found, waiting = complete_folds(project.locations)
     register(context.instance, EXPERIMENTS, sorted(found))
     register(context.instance, FOLDS, fold_keys(found))
-    return dg.MaterializeResult(
+    yield fold_checks.folds_disjoint(found)
+    yield dg.MaterializeResult(
         metadata={
             "folds": dg.MetadataValue.md(_table(found)),
             "count": len(fold_keys(found)),

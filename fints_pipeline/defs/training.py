@@ -3,6 +3,7 @@
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.defs import fold_checks
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
 from fints_pipeline.defs.models import models_result, unused
@@ -83,6 +84,7 @@ def trained_models(context: dg.AssetExecutionContext, project: Project, mlflow: 
     kinds={"parquet", "pytorch"},
     owners=["team:research"],
     code_version="2",
+    check_specs=fold_checks.specs(),
 )
 @explained
 def predictions(context: dg.AssetExecutionContext, project: Project):
@@ -97,10 +99,11 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     PREDICTIONS.validate(project.lake.read(key))
     footer = result.footer
     metadata = table_metadata(footer, PREDICTIONS, str(project.lake.path(key)))
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata=metadata | numbers(result.metrics),
         data_version=data_version(footer.digest, footer.lineage),
     )
+    yield from fold_checks.evaluate(project, experiment, fold)
 
 
 def _fold(context, project):

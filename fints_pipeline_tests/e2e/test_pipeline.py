@@ -1,17 +1,25 @@
 import json
+from dataclasses import replace
+from datetime import timedelta
 
 import dagster as dg
 import mlflow
+import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from fints_pipeline import pipeline, train
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import BundleKey, fold_key
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs import fold_checks
+from fints_pipeline.defs.partitions import fold_partition
 from fints_pipeline.defs.reconcile import outdated
+from fints_pipeline.defs.resources import Project
+from fints_pipeline.features.log_return import LogReturn
 from fints_pipeline.schemas.predictions import PREDICTIONS
 from fints_pipeline.training.config import load_experiment
-from fints_pipeline.walkforward.folds import Fold
+from fints_pipeline.walkforward.folds import Fold, Span
 
 
 def experiment(locations: Locations):
@@ -98,6 +106,63 @@ def test_dagster_knows_every_partition_with_its_content_hash(finished: Locations
             assert materialization.tags["dagster/data_version"] == digest
         assert len(instance.get_dynamic_partitions("folds")) >= 2
         assert len(instance.get_dynamic_partitions("instruments")) == 3
+
+
+def test_every_check_of_a_fold_was_made_and_shows_its_evidence(finished: Locations) -> None:
+    keys = {fold_partition("tiny", fold.key) for fold in folds(finished)}
+    with dg.DagsterInstance.get() as instance:
+        for spec in fold_checks.specs():
+            history = instance.event_log_storage.get_asset_check_execution_history(
+                dg.AssetCheckKey(dg.AssetKey("predictions"), spec.name), limit=10
+            )
+            assert {record.partition for record in history} == keys, spec.name
+            for record in history:
+                evidence = record.evaluation.metadata["evidence"].value
+                assert "|---" in evidence
+                assert record.evaluation.passed or spec.name == "drift", evidence
+
+
+def folds(locations: Locations) -> list[Fold]:
+    return list(train.experiment_folds(locations.lake, experiment(locations)))
+
+
+def test_a_leaking_feature_turns_the_frozen_models_check_red(
+    finished: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = LogReturn.compute
+
+    def shifted(self, bars):
+        return {name: np.append(v[1:], np.nan) for name, v in honest(self, bars).items()}
+
+    project = Project.from_locations(finished)
+    fold = folds(finished)[-1]
+    assert fold_checks.no_look_ahead(project, experiment(finished), fold).passed
+    monkeypatch.setattr(LogReturn, "compute", shifted)
+    result = fold_checks.no_look_ahead(project, experiment(finished), fold)
+    assert not result.passed
+    assert "became" in result.metadata["evidence"].value
+
+
+def test_a_missing_purge_turns_its_check_red(
+    finished: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = folds(finished)[0]
+    close = replace(first, validation=Span(first.train.last, first.validation.last))
+    project = Project.from_locations(finished)
+    assert fold_checks.labels_do_not_overlap(project, experiment(finished), close).passed
+    monkeypatch.setattr(
+        "fints_pipeline.walkforward.folds.purged", lambda end, before: np.ones(len(end), bool)
+    )
+    assert not fold_checks.labels_do_not_overlap(project, experiment(finished), close).passed
+
+
+def test_models_of_other_spans_turn_their_check_red(finished: Locations) -> None:
+    first = folds(finished)[0]
+    moved = replace(first, train=Span(first.train.first, first.train.last - timedelta(days=1)))
+    project = Project.from_locations(finished)
+    assert fold_checks.training_span(project, experiment(finished), first).passed
+    result = fold_checks.training_span(project, experiment(finished), moved)
+    assert "belongs to other spans" in result.metadata["wrong"].value
 
 
 def test_mlflow_holds_one_parent_with_the_folds_below_it(finished: Locations) -> None:

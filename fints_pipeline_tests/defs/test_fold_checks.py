@@ -1,0 +1,31 @@
+from datetime import date
+from types import SimpleNamespace
+
+from fints_pipeline.defs.fold_checks import folds_disjoint
+from fints_pipeline.walkforward.folds import Span
+
+
+def span(first: int, last: int) -> Span:
+    return Span(date(2023, 1, first), date(2023, 1, last))
+
+
+def fold(train: Span, validation: Span, test: Span) -> SimpleNamespace:
+    return SimpleNamespace(key=str(test.first), train=train, validation=validation, test=test)
+
+
+def test_folds_in_a_row_are_disjoint():
+    folds = [
+        fold(span(1, 5), span(7, 8), span(10, 12)),
+        fold(span(4, 8), span(9, 10), span(13, 15)),
+    ]
+    assert folds_disjoint({"demo": folds}).passed
+
+
+def test_validation_inside_training_and_test_spans_that_overlap_are_named():
+    folds = [
+        fold(span(1, 7), span(7, 8), span(10, 13)),
+        fold(span(4, 8), span(9, 10), span(13, 15)),
+    ]
+    result = folds_disjoint({"demo": folds})
+    assert not result.passed
+    assert "demo 2023-01-10; demo: the test spans from" in result.metadata["wrong"].value
