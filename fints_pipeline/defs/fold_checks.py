@@ -107,7 +107,7 @@ def labels_do_not_overlap(project: Project, experiment, fold) -> dg.AssetCheckRe
         opens = one.open_time[one.session >= np.datetime64(fold.validation.first)].min()
         for name, label in one.labels.items():
             kept = fold_masks(fold, one.session, one.open_time, one.close_time, label.end).train
-            over = int((kept & (label.end >= opens)).sum())
+            over = int((kept & (label.end > opens)).sum())
             purged = int((inside & ~kept).sum())
             lines.append(f"| {one.instrument} | {name} | {int(kept.sum())} | {purged} | {over} |")
             if over or (kept & ~inside).any():
