@@ -18,7 +18,7 @@ def test_the_sections_of_every_dataset_compute(dataset: str, project: Path) -> N
     path = project / "configs" / "data" / f"{dataset}.yaml"
     features_config = load_config(path, FeaturesConfig, section="features")
     labels_config = load_config(path, LabelsConfig, section="labels")
-    bars = random_bars(400, 1, continuous=True)
+    bars = random_bars(labels_config.lookback + 300, 1, continuous=True)
     table = features.run(features_config, bars).iloc[features_config.lookback :]
     assert not table.isna().any(axis=None)
     known = labels.run(labels_config, bars).iloc[labels_config.lookback : -labels_config.ahead]
