@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from fints_pipeline.evaluation.config import BacktestConfig
 from fints_pipeline.evaluation.grid import Grid, Rate, build_grid
@@ -111,11 +110,6 @@ def test_kelly_is_fractional_capped_and_never_turns_the_signal():
     kelly = np.array([[4.0, -2.0, 100.0, 3.0, 5.0, np.nan, 1.0]]).T
     found = kelly_signal(signal, kelly, sizing)[:, 0]
     np.testing.assert_array_equal(found, [1, -0.5, 2, 0, 0, 0, np.nan])
-
-
-def test_kelly_and_a_proportional_signal_are_refused():
-    with pytest.raises(ValidationError, match="scales what Kelly"):
-        config(sizing={"kind": "kelly"}, strength="proportional")
 
 
 def test_a_dividend_falls_on_the_first_bar_of_its_ex_date():
