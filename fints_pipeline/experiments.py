@@ -50,9 +50,8 @@ def experiments_for(locations: Locations, instruments: Sequence[str]) -> list[st
 
 
 def _configured(locations: Locations) -> Iterable[ExperimentConfig]:
-    folders = (locations.configs / "train", locations.configs / "backtest")
-    both = (path for path in sorted(folders[0].glob("*.yaml")) if (folders[1] / path.name).exists())
-    return [load_experiment(path) for path in both]
+    paths = sorted((locations.configs / "train").glob("*.yaml"))
+    return [load_experiment(path) for path in paths if locations.has_backtest(path.stem)]
 
 
 def _is_covered(experiment: ExperimentConfig, instruments: Sequence[str]) -> bool:

@@ -56,6 +56,10 @@ class Locations:
         """Return an experiment's YAML file."""
         return self._config("train", experiment, "experiment")
 
+    def has_backtest(self, experiment: str) -> bool:
+        """Return whether an experiment is traded: ready configs of single networks are not."""
+        return (self.configs / "backtest" / f"{experiment}.yaml").is_file()
+
     def backtest_config(self, experiment: str) -> Path:
         """Return the YAML file of an experiment's backtest."""
         return self._config("backtest", experiment, "backtest")

@@ -16,11 +16,13 @@ PREDICTIONS = dg.AssetKey("predictions")
     minimum_interval_seconds=60,
     description=(
         "Folds whose data is complete: pretrain, then train each; once all folds of an experiment "
-        "have predictions, its backtest. One step a tick, each asked for once."
+        "have predictions, its backtest, where it has one. One step a tick, each asked for once."
     ),
 )
 def retraining_sensor(context: dg.SensorEvaluationContext, project: Project):
     """Request the next step of every complete fold, and backtests of complete experiments.
+
+    An experiment without a file under configs/backtest is trained and not traded.
 
     A run that failed is not asked for again: its run key is used up. A person who has mended the
     cause launches it from its page.
@@ -40,7 +42,8 @@ def retraining_sensor(context: dg.SensorEvaluationContext, project: Project):
         keys = [fold_partition(experiment, fold.key) for fold in folds]
         steps = [step for key in keys if (step := _next_step(project, experiment, key, done))]
         requests += steps
-        if not steps and set(keys) <= done[PREDICTIONS.to_user_string()]:
+        predicted = not steps and set(keys) <= done[PREDICTIONS.to_user_string()]
+        if predicted and project.locations.has_backtest(experiment):
             requests.append(_backtest(experiment, keys))
     return dg.SensorResult(
         run_requests=requests,

@@ -43,6 +43,15 @@ def test_each_fold_goes_its_way_step_by_step(tick, instance):
     assert tick() == [("backtest", "demo")]
 
 
+def test_what_has_no_backtest_is_trained_and_not_traded(tick, instance, monkeypatch):
+    monkeypatch.setattr(Locations, "has_backtest", lambda self, experiment: False)
+    for key in KEYS:
+        assert tick()
+        done(instance, "pretrain", key)
+        done(instance, "train", key)
+    assert tick() == []
+
+
 def test_nothing_is_asked_for_before_a_fold_is_complete(instance, locations):
     context = dg.build_sensor_context(instance=instance)
     result = retraining.retraining_sensor(context, project=Project.from_locations(locations))

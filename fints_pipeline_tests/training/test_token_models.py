@@ -23,6 +23,7 @@ from fints_pipeline.training.class_labels import Classes
 from fints_pipeline.training.dataset import until_validation
 from fints_pipeline.training.job import Job
 from fints_pipeline.training.masking import IGNORED
+from fints_pipeline.training.predict import predict_model
 from fints_pipeline.training.scope import Scope
 from fints_pipeline.training.tasks import fusion, tag_tokens, task_module
 from fints_pipeline.training.text_cache import embed_news, encoder_name
@@ -34,6 +35,12 @@ from fints_pipeline_tests.training.conftest import TrainedToy
 from fints_pipeline_tests.training.test_training import shocked_lake
 
 DIRECTION = f"direction_{toy.HORIZON}"
+
+
+QUANTILES: dict[str, object] = {
+    **token_models.MODELS["fusion"]["network"],  # type: ignore[dict-item]
+    "head": {"kind": "quantile"},
+}
 
 
 @pytest.fixture(scope="session")
@@ -199,6 +206,8 @@ def test_the_label_must_be_there_for_classes(fitted: TrainedToy) -> None:
         ("tagger_crf", {"loss": {"name": "cross_entropy", "smoothing": 0.1}}, "its likelihood"),
         ("fusion", {"fit": {"regularisation": {"mixup": 0.2}}}, "cannot be blended"),
         ("fusion", {"text": "tiny-0"}, "needs a text tower"),
+        ("fusion", {"loss": {"name": "sharpe"}}, "for forecasters"),
+        ("fusion", {"network": QUANTILES}, "cumulative: true"),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -206,6 +215,21 @@ def test_what_does_not_go_together_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=message):
         token_models.alone(name, **changes)
+
+
+def test_fusion_forecasts_quantiles_of_the_labels_return(fitted: TrainedToy) -> None:
+    model = {**token_models.MODELS["fusion"], "network": QUANTILES, "cumulative": True}
+    experiment = token_models.experiment(quantiles=model)
+    trained = train.train_model(fitted.lake, experiment, fitted.fold, "quantiles")
+    assert 0.75 < trained.metrics["coverage_90"] < 0.99
+    vocabulary = train._vocabulary(fitted.lake, experiment, fitted.fold)
+    part = predict_model(fitted.lake, experiment, fitted.fold, "quantiles", vocabulary)
+    assert part is not None
+    table = part.tables[0].to_pandas()
+    assert (table["q05"] <= table["q50"]).all()
+    assert (table["q50"] <= table["q95"]).all()
+    inside = (table["label"] > table["q05"]) & (table["label"] < table["q95"])
+    assert inside[table["label"].notna()].mean() > 0.75
 
 
 def test_fusion_without_tokens_needs_no_vocabulary(toy_lake: Lake) -> None:

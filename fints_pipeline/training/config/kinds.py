@@ -69,12 +69,6 @@ class TargetModel(ChannelModel):
             return (self.target,)
         return self.channels if self.channels is not None else features
 
-
-class ForecastModel(TargetModel):
-    """A forecaster of the next H bars."""
-
-    kind: ClassVar[str] = "forecast"
-
     @model_validator(mode="after")
     def _a_distribution_of_the_label(self) -> Self:
         head = getattr(self.network, "head", None)
@@ -88,6 +82,12 @@ class ForecastModel(TargetModel):
         if self.loss is not None and self.loss.name != "sharpe":
             raise ValueError(f"the {head.kind} head has a loss of its own: leave `loss` out")
         return self
+
+
+class ForecastModel(TargetModel):
+    """A forecaster of the next H bars."""
+
+    kind: ClassVar[str] = "forecast"
 
 
 class MaskedPatchesModel(ChannelModel):
@@ -205,9 +205,11 @@ class FusionModel(TargetModel):
     text_lag: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _tokens_cannot_be_blended(self) -> Self:
+    def _nothing_is_asked_that_fusion_cannot_do(self) -> Self:
         if self.fit.regularisation.mixup:
             raise ValueError("fusion reads tokens, which cannot be blended: leave mixup out")
+        if self.loss is not None and self.loss.contiguous:
+            raise ValueError(f"the {self.loss.name} loss is for forecasters: leave it out")
         if self.text is not None and getattr(self.network, "text", None) is None:
             raise ValueError("`text` needs a text tower: add `network.text`")
         return self
