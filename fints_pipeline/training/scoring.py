@@ -18,12 +18,16 @@ def log_likelihood(p_NK: FloatArray, classes: NDArray[np.int64]) -> float:
 
 
 def class_scores(p_NK: FloatArray, classes: NDArray[np.int64]) -> dict[str, float]:
-    """Return log loss, accuracy, and the correlation of p_up − p_down with the direction."""
-    direction = classes.astype(np.float64) - 1
+    """Return log loss, accuracy, and how the expected class goes with the true one.
+
+    Classes are in the order of the label's values, so that their numbers can be correlated; for
+    down, flat and up the expected class is p_up − p_down but for a constant.
+    """
+    expected = p_NK @ np.arange(p_NK.shape[1], dtype=np.float64)
     return {
         "log_loss": log_likelihood(p_NK, classes),
         "accuracy": float((p_NK.argmax(axis=1) == classes).mean()),
-        "direction_correlation": correlation(p_NK[:, -1] - p_NK[:, 0], direction),
+        "class_correlation": correlation(expected, classes.astype(np.float64)),
     }
 
 
