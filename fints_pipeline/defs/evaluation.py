@@ -20,7 +20,7 @@ _ALL = dg.AllPartitionMapping()
     group_name="evaluation",
     kinds={"numba"},
     owners=["team:research"],
-    code_version="1",
+    code_version="2",
 )
 @explained
 def walk_forward_backtest(context: dg.AssetExecutionContext, project: Project):

@@ -220,7 +220,7 @@ def _run_model(
         net=net,
         gross=gross,
         doubled=doubled,
-        trades=round_trips(net.fills, grid.market),
+        trades=round_trips(net, grid.market),
         capacity=capacity_curve(
             grid, decided, venue.costs, account, venue.liquidity, capitals, config.sessions_per_year
         ),

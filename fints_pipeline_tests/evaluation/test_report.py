@@ -14,7 +14,7 @@ from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.page import words
-from fints_pipeline.evaluation import trials
+from fints_pipeline.evaluation import artefacts, trials
 from fints_pipeline.evaluation.report.render import month_grid
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
 
@@ -64,6 +64,34 @@ def parsed(folder: Path) -> Tags:
     tags = Tags()
     tags.feed((folder / "report.html").read_text(encoding="utf-8"))
     return tags
+
+
+RULES = """\
+costs: {asset_class: equity, funding_long: 0.05}
+limits: {participation: 0.2, maintenance_margin: 0.25}
+stops: {stop_loss: 0.01, take_profit: 0.008}
+sizing: {kind: kelly, kelly_fraction: 0.3, max_leverage: 2}
+"""
+
+
+def test_every_rule_is_told_and_its_artefacts_are_there(tmp_path: Path):
+    world = World(tmp_path)
+    path = world.locations.backtest_config(EXPERIMENT)
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("costs")]
+    path.write_text("\n".join(lines) + "\n" + RULES)
+    assert backtest.main(arguments(world)) == 0
+    page = re.sub(r"\s+", " ", " ".join(parsed(world.lake.open_bundle(REPORT)).text))
+    for told in ("30 % of Kelly", "1 σ √(Q / V)", "longs pay 5.0 %", "stop loss 0.01"):
+        assert told in page, told
+    made = artefacts.read(world.lake.open_bundle(BundleKey.of("backtests", experiment=EXPERIMENT)))
+    assert set(made.costs["model"]) == {"classifier", "patchtst"}
+    parts = ["spread", "slippage", "impact", "fee", "borrow", "funding"]
+    assert made.costs[parts].sum(axis=1).to_numpy() == pytest.approx(made.costs["cost"].to_numpy())
+    assert (made.costs[["spread", "slippage", "impact", "fee"]] > 0).all(axis=None)
+    assert len(made.capacity) == 2 * 11
+    assert {"stop_loss", "take_profit"} <= set(made.fills["reason"])
+    assert {"stop_loss", "take_profit"} <= set(made.trades["exit_reason"])
+    assert made.metrics["models"]["classifier"]["capacity"]["not_told"] is None
 
 
 def test_the_page_loads_nothing(folder: Path):

@@ -107,17 +107,22 @@ def costs(material: Material) -> dict[str, Any]:
     """From the profit before costs to the profit after them."""
     trading = material.primary["trading"]
     steps = {
-        "before costs": trading["net_profit"] + trading["cost"],
+        "before": trading["net_profit"] + trading["cost"],
         "spread": -trading["spread_cost"],
         "slippage": -trading["slippage_cost"],
         "fees": -trading["fee_cost"],
-        "after costs": trading["net_profit"],
+        **{
+            name: -trading[f"{name}_cost"]
+            for name in ("impact", "borrow", "funding")
+            if trading[f"{name}_cost"]
+        },
+        "after": trading["net_profit"],
     }
     fall = {
         "type": "waterfall",
         "x": list(steps),
         "y": list(steps.values()),
-        "measure": ["absolute", "relative", "relative", "relative", "total"],
+        "measure": ["absolute", *["relative"] * (len(steps) - 2), "total"],
         "increasing": {"marker": {"color": "--net"}},
         "decreasing": {"marker": {"color": "--doubled"}},
         "totals": {"marker": {"color": "--hold"}},
@@ -183,7 +188,7 @@ def _fill_marks(material: Material, instrument: str, bars: pd.DataFrame) -> list
 
 
 def _fill_text(fill: Any) -> str:
-    cost = fill.spread_cost + fill.slippage + fill.fee
+    cost = fill.spread_cost + fill.slippage + fill.impact + fill.fee
     return (
         f"{fill.units:+,.4g} at {fill.price:,.6g} ({fill.reason.replace('_', ' ')})<br>"
         f"decided {fill.decided_at:%a %d %b %H:%M}, filled {fill.filled_at:%H:%M}<br>"
