@@ -112,6 +112,7 @@ def _model(result: BacktestResult, run: ModelRun, competing: Sequence[Trial]) ->
         "instruments": _instruments(result, run),
         "costs": {name: float(part.sum()) for name, part in run.net.parts().items()},
         "capacity": _capacity(result, run),
+        "ruined": run.net.ruined,
     }
 
 

@@ -99,6 +99,8 @@ def _column(name: str, value: Floats | float, count: int) -> Floats:
         )
     if np.isnan(values).any() or ((values < 0).any() and name != "scale"):
         raise ConfigError(f"{name} must not be negative or NaN", where="Columns.of")
+    if name in ("capital", "gross") and not (values > 0).all():
+        raise ConfigError(f"{name} must be positive", where="Columns.of")
     if name in ("capital", "scale", "cost_scale") and not np.isfinite(values).all():
         raise ConfigError(f"{name} must be finite", where="Columns.of")
     return np.ascontiguousarray(np.broadcast_to(values, (count,))).copy()

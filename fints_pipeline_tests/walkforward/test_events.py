@@ -265,6 +265,8 @@ def test_refusals_say_what_is_missing():
         Columns.of(account, 3, scale=np.ones(2))
     with pytest.raises(ConfigError, match="must not be negative"):
         Columns.of(account, 2, band=-1.0)
+    with pytest.raises(ConfigError, match="gross must be positive"):
+        Columns.of(account, 2, gross=np.array([0.0, 1.0]))
     market, rates = market_of(price, price), CostModel().rates(1)
     targets, columns = Targets.of(np.zeros((2, 1, 2))), Columns.of(account, 3)
     with pytest.raises(SchemaError, match="for 2 columns, the parameters for 3"):
