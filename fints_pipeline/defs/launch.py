@@ -80,6 +80,15 @@ class Launcher:
         """Run the backtest and report of one experiment."""
         self._run("backtest", _partition_tags(experiment))
 
+    def request(self, request: dg.RunRequest) -> None:
+        """Run what a sensor or schedule requests, as the daemon would."""
+        keys = request.asset_selection
+        assets = [key.to_user_string() for key in keys] if keys else None
+        tags = dict(request.tags)
+        if request.partition_key:
+            tags |= _partition_tags(request.partition_key)
+        self._run(request.job_name or "data", tags, assets)
+
     def _run(
         self,
         job: str,

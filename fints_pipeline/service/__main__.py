@@ -47,8 +47,9 @@ def serve(port: int) -> None:
     Raises:
         ConfigError: ``DAGSTER_HOME`` is missing, another service runs on it, or the port is taken.
     """
+    from fints_pipeline.base.locations import Locations
     from fints_pipeline.defs.home import dagster_home, opened_instance
-    from fints_pipeline.defs.settling import settle
+    from fints_pipeline.defs.settling import settle, sweep
 
     home = dagster_home()
     logs = home / "service"
@@ -57,6 +58,8 @@ def serve(port: int) -> None:
         _require_free(port)
         for run in settle(instance, time.time(), launching=False):
             print(f"settled run {run.run_id}: {run.why}", flush=True)
+        for path in sweep(Locations.from_environment().lake):
+            print(f"removed {path}: left unfinished by a killed process", flush=True)
         code, *others = children = _children(logs, port)
         try:
             _start(code, others, logs)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -39,6 +40,8 @@ class Service:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
+        self.configs = home / "configs"
+        shutil.copytree(project / "configs", self.configs)
         (home / "dagster").mkdir()
         config = (project / "dagster.yaml").read_text()
         (home / "dagster" / "dagster.yaml").write_text(config)
@@ -47,7 +50,7 @@ class Service:
             "DAGSTER_HOME": str(home / "dagster"),
             "FINTS_LAKE": str(home / "lake"),
             "FINTS_INBOX": str(home / "inbox"),
-            "FINTS_CONFIGS": str(project / "configs"),
+            "FINTS_CONFIGS": str(self.configs),
         }
         self.process: subprocess.Popen[bytes] | None = None
 
