@@ -19,6 +19,7 @@ from fints_pipeline.evaluation.metrics import session_ends, session_returns, sha
 from fints_pipeline.evaluation.signals import signals
 from fints_pipeline.evaluation.sizing import full_size, kelly_signal, targets
 from fints_pipeline.evaluation.trades import round_trips
+from fints_pipeline.walkforward.audit import audit
 from fints_pipeline.walkforward.columns import Columns
 from fints_pipeline.walkforward.costs import CostRates, Liquidity
 from fints_pipeline.walkforward.engine import simulate, simulate_columns
@@ -136,9 +137,12 @@ def run(
         rates: conversion rates by instrument.
         dividends: `ex_date` and `value` by instrument.
 
+    Every ledger is audited: no fill before its decision, and equity that its fills make.
+
     Raises:
         ConfigError: an instrument's quote currency cannot be converted, or it has no volume where
             one is needed.
+        LookAheadError: a fill is not later than its decision.
         KeyNotFoundError: a model or fold has no predictions, or sessions lie between two folds.
     """
     ordered = tuple(sorted(folds, key=lambda fold: fold.test.first))
@@ -213,6 +217,8 @@ def _run_model(
         grid.market, decided, venue.costs, account, columns, venue.liquidity, keep=True
     )
     net, gross, doubled = (passes.ledger(k) for k in range(len(SCENARIOS)))
+    for ledger in (net, gross, doubled):
+        audit(ledger, grid.market, config.capital)
     capitals = np.empty(0) if venue.no_capacity else config.capacity.capitals
     return ModelRun(
         model=model,
