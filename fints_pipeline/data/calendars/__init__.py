@@ -1,4 +1,4 @@
-"""Market calendars: ``crypto_24_7``, ``fx_24_5``, US index products, and exchanges by ISO code."""
+"""Market calendars: crypto, FX, US index products, CME's other futures, exchanges by ISO code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache, partial
 
 from fints_pipeline.base.errors import CalendarError, nearest
 from fints_pipeline.data.calendars._base import Calendar, Segments, Stamps, aware_utc, naive_utc
+from fints_pipeline.data.calendars.cme_products import CME_PRODUCTS, CmeProduct
 from fints_pipeline.data.calendars.crypto_24_7 import Crypto247
 from fints_pipeline.data.calendars.extended_hours import ExtendedHours
 from fints_pipeline.data.calendars.fx_24_5 import Fx245
@@ -27,6 +28,7 @@ _OWN: dict[str, Callable[[], Calendar]] = {
     "crypto_24_7": Crypto247,
     "fx_24_5": Fx245,
     **{name: partial(us_index, name) for name in US_INDEX_CALENDARS},
+    **{name: partial(CmeProduct, name) for name in CME_PRODUCTS},
 }
 
 

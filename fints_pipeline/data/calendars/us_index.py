@@ -1,8 +1,8 @@
 """Markets that follow US equity index futures: 23 hours a day with pauses, Sunday to Friday.
 
 ``cme_equity_index``: CME Globex equity index futures, 17:00 to 16:00 Chicago, with a pause from
-15:15 to 15:30 until June 2021. ``cme_globex``: the same hours and holidays without that pause, as
-currency futures have them. ``us_index_cfd``: index CFDs such as SPXUSD, which kept the pause.
+15:15 to 15:30 until June 2021. ``us_index_cfd``: index CFDs such as SPXUSD, which kept the pause.
+The exchange's other products are in `cme_products`.
 
 Holidays are computed from their rules. On the exchange's holidays trading ends at noon, Chicago;
 the day after Thanksgiving, on Christmas Eve and on the eve of Independence Day at 12:15; New Year's
@@ -14,10 +14,8 @@ for ES (2015 to 2026), and against HistData's SPXUSD of 2018. The hours hold fro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -31,8 +29,6 @@ from pandas.tseries.holiday import (
     USMemorialDay,
     USPresidentsDay,
     USThanksgivingDay,
-    nearest_workday,
-    sunday_to_monday,
 )
 
 from fints_pipeline.base.errors import CalendarError
@@ -44,6 +40,14 @@ from fints_pipeline.data.calendars._base import (
     naive_utc,
     schedule_frame,
 )
+from fints_pipeline.data.calendars._us_holidays import (
+    CHRISTMAS,
+    INDEPENDENCE_DAY,
+    JUNETEENTH,
+    NEW_YEAR,
+    closed_fridays,
+    holidays,
+)
 
 CHICAGO = "America/Chicago"
 FIRST_DAY = np.datetime64("2015-09-21", "D")
@@ -54,14 +58,12 @@ Durations: TypeAlias = npt.NDArray[np.timedelta64]
 # Chicago's 17:00 moved to midnight.
 SHIFT = np.timedelta64(7, "h")
 
-_NEW_YEAR = Holiday("New Year", month=1, day=1, observance=sunday_to_monday)
-_CHRISTMAS = Holiday("Christmas", month=12, day=25, observance=nearest_workday)
 _NOON = (
     USMartinLutherKingJr,
     USPresidentsDay,
     USMemorialDay,
-    Holiday("Juneteenth", month=6, day=19, start_date="2022-01-01", observance=nearest_workday),
-    Holiday("Independence Day", month=7, day=4, observance=nearest_workday),
+    JUNETEENTH,
+    INDEPENDENCE_DAY,
     USLaborDay,
     USThanksgivingDay,
 )
@@ -78,7 +80,7 @@ def _clock(text: str) -> np.timedelta64:
 
 @dataclass(frozen=True)
 class UsIndex(Calendar):
-    """One of the three.
+    """One of the two.
 
     Attributes:
         name: The calendar's name.
@@ -104,8 +106,8 @@ class UsIndex(Calendar):
                 fix=f"leave out what lies before {FIRST_DAY}",
             )
         days = days_between(first, last)
-        days = days[np.is_busday(days, holidays=_dates((_NEW_YEAR, _CHRISTMAS), first, last))]
-        days = days[(days >= FIRST_DAY) & ~np.isin(days, _closed_fridays(first, last))]
+        days = days[np.is_busday(days, holidays=holidays((NEW_YEAR, CHRISTMAS), first, last))]
+        days = days[(days >= FIRST_DAY) & ~np.isin(days, closed_fridays(first, last))]
         start, end = days - DAY + _clock("17:00"), days + _closes(days, first, last)
         paused = (days < self.pause_until) & (end > days + _clock("15:30"))
         opened, closed = _utc(start), _utc(end)
@@ -123,7 +125,6 @@ class UsIndex(Calendar):
 
 US_INDEX_CALENDARS = {
     "cme_equity_index": PAUSE_ENDS,
-    "cme_globex": FIRST_DAY,
     "us_index_cfd": np.datetime64("9999-01-01", "D"),
 }
 
@@ -135,36 +136,14 @@ def us_index(name: str) -> UsIndex:
 
 def _closes(days: Stamps, first: date, last: date) -> Durations:
     """Return when each session ends, in wall-clock time after midnight."""
-    noon = _dates(_NOON, first, last)
-    thanksgiving = _dates((USThanksgivingDay,), first, last)
-    eves = np.setdiff1d(np.concatenate([_dates(_EVES, first, last), thanksgiving + DAY]), noon)
+    noon = holidays(_NOON, first, last)
+    thanksgiving = holidays((USThanksgivingDay,), first, last)
+    eves = np.setdiff1d(np.concatenate([holidays(_EVES, first, last), thanksgiving + DAY]), noon)
     close = np.full(len(days), _clock("16:00"))
     close[np.isin(days, noon)] = _clock("12:00")
     close[np.isin(days, eves)] = _clock("12:15")
-    close[np.isin(days, _dates((GoodFriday,), first, last))] = _clock("08:15")
+    close[np.isin(days, holidays((GoodFriday,), first, last))] = _clock("08:15")
     return close
-
-
-def _closed_fridays(first: date, last: date) -> Stamps:
-    """Return the Good Fridays without a session: those that are not the month's first Friday.
-
-    On a month's first Friday the payrolls are published, and index futures trade until 8:15.
-    """
-    fridays = _dates((GoodFriday,), first, last)
-    return np.array([day for day in fridays if day.item().day > 7], dtype="datetime64[D]")
-
-
-def _dates(holidays: Sequence[Holiday], first: date, last: date) -> Stamps:
-    """Return the observed dates from a week before ``first`` to a week after ``last``."""
-    days = [_of_year(holiday, year) for holiday in holidays
-            for year in range(first.year - 1, last.year + 2)]  # fmt: skip
-    return np.unique(np.concatenate(days)).astype("datetime64[D]")
-
-
-@lru_cache(maxsize=4096)
-def _of_year(holiday: Holiday, year: int) -> Stamps:
-    dates = holiday.dates(pd.Timestamp(year, 1, 1), pd.Timestamp(year, 12, 31))
-    return pd.DatetimeIndex(dates).to_numpy().astype("datetime64[D]")
 
 
 def _utc(wall: Stamps) -> Stamps:

@@ -9,7 +9,7 @@ import pytest
 from fints_pipeline.base.errors import CalendarError
 from fints_pipeline.data.calendars import calendar_for
 
-NAMES = ["cme_equity_index", "cme_globex", "us_index_cfd"]
+NAMES = ["cme_equity_index", "us_index_cfd"]
 
 
 def sessions(name: str, first: date, last: date) -> pd.DataFrame:
@@ -30,7 +30,6 @@ def test_a_session_is_23_hours_and_the_pause_went_in_june_2021():
     before, after = date(2021, 6, 25), date(2021, 6, 28)
     assert hours("cme_equity_index", before) == ["Thu 17:00", "Fri 15:15", "Fri 15:30", "Fri 16:00"]
     assert hours("cme_equity_index", after) == ["Sun 17:00", "Mon 16:00"]
-    assert hours("cme_globex", before) == ["Thu 17:00", "Fri 16:00"]
     assert hours("us_index_cfd", after) == ["Sun 17:00", "Mon 15:15", "Mon 15:30", "Mon 16:00"]
 
 
@@ -64,7 +63,7 @@ def test_closed_days_have_no_session(name: str, day: date):
 
 
 def test_on_new_years_eve_before_a_saturday_it_trades():
-    assert len(sessions("cme_globex", date(2021, 12, 31), date(2021, 12, 31))) == 1
+    assert len(sessions("cme_equity_index", date(2021, 12, 31), date(2021, 12, 31))) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,8 +80,8 @@ def test_every_scheduled_minute_belongs_to_its_session(name: str, month: str):
 
 def test_other_hours_before_september_2015():
     with pytest.raises(CalendarError, match="does not cover 2015-08-01"):
-        calendar_for("cme_globex").sessions(date(2015, 8, 1), date(2015, 8, 31))
-    first = sessions("cme_globex", date(2015, 9, 1), date(2015, 9, 30))
+        calendar_for("cme_equity_index").sessions(date(2015, 8, 1), date(2015, 8, 31))
+    first = sessions("cme_equity_index", date(2015, 9, 1), date(2015, 9, 30))
     assert first.index[0] == pd.Timestamp("2015-09-21")
 
 
