@@ -28,8 +28,8 @@ class DatasetConfig(Config):
         synthetic: Made up; every place that shows the data says so.
         format: The file format that the data set's archives must have.
         layout: What that format has to be told, for example the columns of ``custom``.
-        calendar: ``crypto_24_7``, ``fx_24_5``, ``cme_energy`` and its like, or an exchange's ISO code
-            such as ``XNYS``.
+        calendar: ``crypto_24_7``, ``fx_24_5``, one of CME's such as ``cme_energy``, or an
+            exchange's ISO code such as ``XNYS``.
         calendars: The calendars of symbols that keep other hours than the rest.
         extended_minutes_before: How long before each regular open rows are kept, flagged
             ``is_extended``; 0 drops what lies outside the regular hours.
