@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +83,8 @@ def _fridays(holiday: Holiday, first: int) -> Days:
 
     def days(start: date, end: date) -> Stamps:
         found = _years(holidays((holiday,), start, end), first, 9999)
-        return found[_weekday(found) == FRIDAY]
+        fridays: Stamps = found[_weekday(found) == FRIDAY]
+        return fridays
 
     return days
 
@@ -92,7 +94,8 @@ def _morning_after(*rules: Holiday) -> Days:
 
     def days(start: date, end: date) -> Stamps:
         found = holidays(rules, start, end)
-        return found[_weekday(found) < FRIDAY] + DAY
+        mornings: Stamps = found[_weekday(found) < FRIDAY] + DAY
+        return mornings
 
     return days
 
@@ -103,7 +106,8 @@ def _day_after(holiday: Holiday, first: int = 1, last: int = 9999) -> Days:
 
 def _years(days: Stamps, first: int, last: int) -> Stamps:
     years = days.astype("datetime64[Y]").astype(int) + 1970
-    return days[(years >= first) & (years <= last)]
+    within: Stamps = days[(years >= first) & (years <= last)]
+    return within
 
 
 def _weekday(days: Stamps) -> np.ndarray:
@@ -224,13 +228,14 @@ def _year(name: str, year: int) -> pd.DataFrame:
 
 def _hours(library: str, year: int) -> pd.DataFrame:
     """Return the library's sessions of a year in Chicago's wall-clock time."""
-    import pandas_market_calendars
+    import pandas_market_calendars  # type: ignore[import-untyped]
 
     calendar = pandas_market_calendars.get_calendar(library)
     table = calendar.schedule(f"{year}-01-01", f"{year}-12-31", tz=CHICAGO)
     wall = table.apply(lambda column: column.dt.tz_localize(None))
     named = wall.rename(columns=lambda name: name.removeprefix("market_"))
-    return named.rename_axis("session").reset_index()
+    hours: pd.DataFrame = named.rename_axis("session").reset_index()
+    return hours
 
 
 def _amended(hours: pd.DataFrame, amendment: Amendment, year: int) -> pd.DataFrame:
@@ -245,6 +250,6 @@ def _amended(hours: pd.DataFrame, amendment: Amendment, year: int) -> pd.DataFra
     return changed
 
 
-def _utc(wall: object) -> pd.DatetimeIndex:
+def _utc(wall: Any) -> pd.DatetimeIndex:
     local = pd.DatetimeIndex(wall).tz_localize(CHICAGO)
     return pd.DatetimeIndex(naive_utc(local))
