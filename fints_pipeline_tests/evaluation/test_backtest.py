@@ -11,10 +11,12 @@ from fints_pipeline.backtest import load_backtest
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, LakeError, LookAheadError
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import fold_key, series_key
+from fints_pipeline.evaluation import backtest as stage
 from fints_pipeline.evaluation.backtest import BacktestResult, run
 from fints_pipeline.evaluation.inputs import Inputs, read_inputs
 from fints_pipeline.evaluation.summary import summarise, trials_of
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
+from fints_pipeline.walkforward.engine import simulate_columns
 from fints_pipeline.walkforward.folds import Span
 from fints_pipeline.walkforward.ledger import Reason
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, LINEAGE, World
@@ -93,6 +95,22 @@ def test_the_future_changes_no_earlier_equity(world: World, inputs: Inputs):
     for one, other in zip(before.runs, after.runs, strict=True):
         np.testing.assert_array_equal(one.net.equity[early], other.net.equity[early])
         assert (one.net.equity[~early] != other.net.equity[~early]).any()
+
+
+def test_an_engine_that_fills_in_the_deciding_bar_is_caught(
+    world: World, inputs: Inputs, monkeypatch
+):
+    """The leak is planted in the engine; the run itself refuses to report it."""
+
+    def leaky(*arguments, **options):
+        passes = simulate_columns(*arguments, **options)
+        if passes.fills is not None:
+            passes.fills["filled"] = passes.fills["decided"]
+        return passes
+
+    monkeypatch.setattr(stage, "simulate_columns", leaky)
+    with pytest.raises(LookAheadError, match="not later than their decision"):
+        trade(world, inputs)
 
 
 def test_labels_earn_nothing(world: World, inputs: Inputs):
