@@ -46,6 +46,14 @@ def of_tokens(
     return _drawn(values=sketch.shares(shown))
 
 
+def of_predictions(frame: pd.DataFrame) -> dict[str, dg.MetadataValue]:
+    """Return what each model said of each instrument: its forecast, or up less down."""
+    said = frame["expected_return"].fillna(frame["p_up"] - frame["p_down"])
+    rows = said.groupby([frame["model"], frame["instrument"]], sort=True)
+    shown = {f"{model} {name}": part.to_numpy(float) for (model, name), part in rows}
+    return _drawn(forecasts=sketch.rows(dict(list(shown.items())[:_MOST_ROWS])))
+
+
 def _ends(frame: pd.DataFrame) -> tuple[str, str]:
     days = pd.to_datetime(frame["session"])
     return str(days.iloc[0].date()), str(days.iloc[-1].date())

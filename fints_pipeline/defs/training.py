@@ -3,7 +3,7 @@
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
-from fints_pipeline.defs import fold_checks
+from fints_pipeline.defs import fold_checks, pictures
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
 from fints_pipeline.defs.models import models_result, unused
@@ -99,6 +99,7 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     PREDICTIONS.validate(project.lake.read(key))
     footer = result.footer
     metadata = table_metadata(footer, PREDICTIONS, str(project.lake.path(key)))
+    metadata |= pictures.of_predictions(project.lake.read(key).to_pandas())
     yield dg.MaterializeResult(
         metadata=metadata | numbers(result.metrics),
         data_version=data_version(footer.digest, footer.lineage),

@@ -12,6 +12,7 @@ from fints_pipeline import pipeline, train
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import BundleKey, fold_key
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.definitions import defs
 from fints_pipeline.defs import fold_checks
 from fints_pipeline.defs.partitions import fold_partition
 from fints_pipeline.defs.reconcile import outdated
@@ -120,6 +121,43 @@ def test_every_check_of_a_fold_was_made_and_shows_its_evidence(finished: Locatio
                 evidence = record.evaluation.metadata["evidence"].value
                 assert "|---" in evidence
                 assert record.evaluation.passed or spec.name == "drift", evidence
+
+
+TABLES = ("bars", "features", "labels", "brooks_tokens", "predictions")
+LINKS = {
+    "trained_models": "mlflow_run",
+    "pretrained_models": "mlflow_run",
+    "backtest_report": "report",
+}
+
+
+def test_every_asset_shows_what_it_is_and_what_it_made(finished: Locations) -> None:
+    graph = defs.resolve_asset_graph()
+    with dg.DagsterInstance.get() as instance:
+        for key in graph.get_all_asset_keys():
+            node, name = graph.get(key), key.to_user_string()
+            assert node.description, name
+            assert node.group_name != "default", name
+            assert node.kinds, name
+            assert node.owners, name
+            event = instance.get_latest_materialization_event(key)
+            assert event is not None, name
+            if node.is_materializable:
+                assert event.asset_materialization.metadata, name
+            shows(name, event.asset_materialization.metadata)
+
+
+def shows(name: str, metadata) -> None:
+    if name in TABLES:
+        assert metadata["dagster/row_count"].value > 0, name
+        columns = metadata["dagster/column_schema"].value.columns
+        assert all(column.description and column.type for column in columns), name
+        assert any("[UTC]" in column.description for column in columns), name
+        drawn = [str(value.value) for value in metadata.values()]
+        assert any(text.startswith("![") and "image/svg" in text for text in drawn), name
+    if name in LINKS:
+        links = [key for key, value in metadata.items() if isinstance(value, dg.UrlMetadataValue)]
+        assert any(LINKS[name] in link for link in links), (name, links)
 
 
 def folds(locations: Locations) -> list[Fold]:
