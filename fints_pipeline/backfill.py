@@ -184,11 +184,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _show(_work(locations, wanted))
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
+    from fints_pipeline.defs.partitions import too_many
+    from fints_pipeline.defs.reconcile import instruments
 
     with launcher(build(locations)) as jobs:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
+        if warning := too_many(len(instruments(locations.lake))):
+            print(f"warning: {warning}", file=sys.stderr)
         outcome = backfill(locations, wanted, jobs.refresh)
     return _close(outcome)
 

@@ -6,10 +6,17 @@ from typing import Any
 import dagster as dg
 
 from fints_pipeline.base.config import load_config
+from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, register, series_partition
+from fints_pipeline.defs.partitions import (
+    INSTRUMENTS,
+    SERIES,
+    register,
+    series_partition,
+    too_many,
+)
 from fints_pipeline.defs.resources import Project
 
 raw_slices = dg.AssetSpec(
@@ -37,7 +44,12 @@ raw_slices = dg.AssetSpec(
             "none_quarantined",
             asset="raw_archives",
             description="Every archive in the inbox was accepted.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "few_enough_partitions",
+            asset="raw_archives",
+            description="The data assets have no more partitions than Dagster's page can show.",
+        ),
     ],
 )
 @explained
@@ -56,7 +68,7 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     instruments = sorted({instrument for instrument, _ in known})
     register(context.instance, INSTRUMENTS, instruments)
     changed = sorted(set(report.slices) | unreported(context, known))
-    for event in slice_events({slice_: known[slice_] for slice_ in changed}):
+    for event in slice_events(known, changed):
         context.log_event(event)
     metadata: dict[str, Any] = {
         "report": dg.MetadataValue.md(report.as_markdown()),
@@ -72,6 +84,18 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"quarantined": dg.MetadataValue.md(report.as_markdown())},
     )
+    yield few_enough(len(instruments))
+
+
+def few_enough(instruments: int) -> dg.AssetCheckResult:
+    """Return whether the data assets have a number of partitions that the page can show."""
+    warning = too_many(instruments)
+    return dg.AssetCheckResult(
+        check_name="few_enough_partitions",
+        passed=warning is None,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"instruments": instruments, "advice": warning or "none needed"},
+    )
 
 
 def unreported(
@@ -83,7 +107,7 @@ def unreported(
 
 
 def slice_events(
-    digests: Mapping[tuple[str, str], str],
+    known: Mapping[tuple[str, str], str], changed: Collection[tuple[str, str]]
 ) -> list[dg.AssetObservation | dg.AssetMaterialization]:
     """Return the events that tell Dagster the current versions of slices.
 
@@ -91,9 +115,14 @@ def slice_events(
     grid reads materializations, so it takes both; and the observations first, because a later event
     than the one that a run has seen counts as an update.
     """
+    touched = {series_partition(*slice_) for slice_ in changed}
+    digests: dict[dg.MultiPartitionKey, list[str]] = {}
+    for slice_, digest in sorted(known.items()):
+        if (partition := series_partition(*slice_)) in touched:
+            digests.setdefault(partition, []).append(digest)
     versions = {
-        series_partition(*slice_): {"dagster/data_version": digest}
-        for slice_, digest in digests.items()
+        partition: {"dagster/data_version": found[0] if len(found) == 1 else text_digest(*found)}
+        for partition, found in digests.items()
     }
     observed = [
         dg.AssetObservation("raw_slices", partition=partition, tags=tags)

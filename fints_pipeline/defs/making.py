@@ -7,6 +7,7 @@ as one pass over the whole history would.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import dagster as dg
 
@@ -17,6 +18,7 @@ from fints_pipeline.base.lake.atomic import locked
 from fints_pipeline.base.lake.lineage import ABSENT, current_digest
 from fints_pipeline.defs.events import NOTHING_DELIVERED, Made, Reporter, Verdict, ends
 from fints_pipeline.defs.instrument import TABLES, Instrument
+from fints_pipeline.defs.partitions import PERIOD, months_of, period_of, series_partition
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.sqlite import kept_open
 from fints_pipeline.defs.stages import STAGES, described
@@ -55,14 +57,14 @@ def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> It
             maker = Maker(instrument, reporter)
             staged = set(instrument.staged())
             for month in months:
-                if month not in staged and wanted.is_sweep:
-                    if not wanted.only_stale:
+                if month not in staged and (wanted.is_sweep or PERIOD > 1):
+                    if not wanted.only_stale and staged.isdisjoint(months_of(period_of(month))):
                         yield reporter.materialization(asset, name, month, NOTHING_DELIVERED)
                     continue
                 try:
                     if not (wanted.only_stale or wanted.again) or instrument.stale(asset, month):
                         yield from maker.remake(asset, month)
-                    elif wanted.again or f"{name}|{month}" not in known:
+                    elif wanted.again or str(series_partition(name, month)) not in known:
                         yield maker.reported(asset, month)
                 except UserError as error:
                     failed[f"{name} {month}"] = error
@@ -167,7 +169,20 @@ class Maker:
                     raise
 
     def _event(self, asset: str, month: str, made: Made) -> Event:
+        if PERIOD > 1:
+            made = replace(made, version=self._version(asset, month))
         return self._reporter.materialization(asset, self._instrument.name, month, made)
+
+    def _version(self, asset: str, month: str) -> str:
+        """Return the version of the period that a month lies in: what it holds at present."""
+        months = [
+            other for other in months_of(period_of(month)) if not self._is_missing(asset, other)
+        ]
+        digests = (described(asset, self._instrument, other).version for other in months)
+        return text_digest(*digests)
+
+    def _is_missing(self, asset: str, month: str) -> bool:
+        return not all(self._lake.exists(key) for key in self._instrument.keys(asset, month))
 
     @property
     def _lake(self) -> Lake:

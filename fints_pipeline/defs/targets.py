@@ -14,7 +14,15 @@ from dagster._core.storage.tags import (
 )
 
 from fints_pipeline.base.errors import KeyNotFoundError
-from fints_pipeline.defs.partitions import FIRST_MONTH, INSTRUMENTS, SERIES, series_partition
+from fints_pipeline.defs.partitions import (
+    FIRST_MONTH,
+    INSTRUMENTS,
+    MONTHS,
+    SERIES,
+    months_of,
+    period_of,
+    series_partition,
+)
 
 ONLY_TAG = "fints/only"
 """``stale`` lets a run make what is missing or out of date among its partitions, and no other."""
@@ -83,11 +91,13 @@ def _keys(instance: dg.DagsterInstance, tags: Mapping[str, str]) -> list[tuple[s
     if not first or not last:
         first = last = _single(tags)
     ends = [_split(key) for key in (first, last)]
+    first, last = ("|".join((name, period_of(month))) for name, month in ends)
     with partition_loading_context(dynamic_partitions_store=instance):
         for instrument, month in ends:
             _check(instrument, month)
         keys = SERIES.get_partition_keys_in_range(dg.PartitionKeyRange(first, last))
-    return [_split(str(key)) for key in keys]
+    periods = [_split(str(key)) for key in keys]
+    return [(name, month) for name, period in periods for month in months_of(period)]
 
 
 def _single(tags: Mapping[str, str]) -> str:
@@ -109,14 +119,12 @@ def _split(key: str) -> tuple[str, str]:
 
 
 def _check(instrument: str, month: str) -> None:
-    from fints_pipeline.defs.partitions import MONTHS
-
     if not INSTRUMENTS.has_partition_key(instrument):
         raise KeyNotFoundError(
             f"no archive of {instrument!r} has been staged",
             fix="put archives into the inbox and run `ingest`",
         )
-    if not MONTHS.has_partition_key(month):
+    if not MONTHS.has_partition_key(period_of(month)):
         raise KeyNotFoundError(
             f"{month!r} is not a month from {FIRST_MONTH} to now",
             fix="write it like 2023-01, or set FINTS_FIRST_MONTH",

@@ -117,6 +117,7 @@ def see_red(clicks: Clicks, service: Service) -> None:
     clicks.open("/assets/features?view=checks")
     clicks.page.get_by_text("no_look_ahead").first.click()
     clicks.page.get_by_text("Failed", exact=True).first.wait_for()
+    clicks.shot("red")
     clicks.page.get_by_text("[Show Markdown]").first.click()
     clicks.page.get_by_text("column log_return").first.wait_for()
-    clicks.shot("red")
+    clicks.shot("evidence")
