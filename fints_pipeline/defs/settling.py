@@ -86,8 +86,7 @@ def sweep(lake: Lake) -> list[Path]:
 def _cause_of_death(
     instance: dg.DagsterInstance, run: dg.DagsterRun, age: float, patience: float
 ) -> str | None:
-    events = instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT)
-    known = [(pid, event.timestamp) for event in events if (pid := _pid(event)) is not None]
+    known = _seen(instance, run.run_id)
     if not known:
         return "It was never started: what launched it has ended." if age >= patience else None
     pid, seen = known[-1]
@@ -96,6 +95,17 @@ def _cause_of_death(
         if is_alive(pid, seen)
         else f"Its process {pid} is gone: killed, or the host went down."
     )
+
+
+def process_of(instance: dg.DagsterInstance, run_id: str) -> int | None:
+    """Return the process that a run was last seen in, if it has started."""
+    known = _seen(instance, run_id)
+    return known[-1][0] if known else None
+
+
+def _seen(instance: dg.DagsterInstance, run_id: str) -> list[tuple[int, float]]:
+    events = instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT)
+    return [(pid, event.timestamp) for event in events if (pid := _pid(event)) is not None]
 
 
 def _pid(event: dg.EventLogEntry) -> int | None:
