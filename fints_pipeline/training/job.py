@@ -18,7 +18,7 @@ from fints_pipeline.training.config import ExperimentConfig, ModelConfig
 from fints_pipeline.training.fit_task import FitTask, Score
 from fints_pipeline.training.loop import FitReport, OnMetrics, fit_network
 from fints_pipeline.training.objectives import Objective
-from fints_pipeline.training.record import TrainingRecord, common_fields
+from fints_pipeline.training.record import FitRecord, TrainingRecord, common_fields
 from fints_pipeline.training.tokens import FoldVocabulary
 from fints_pipeline.walkforward.folds import Fold
 
@@ -117,17 +117,28 @@ class Job:
         Raises:
             ConfigError: the config asks for a metric that the task does not compute.
         """
+        return self.recorded(task.network, config, report.record(task), metrics, **fields)
+
+    def recorded(
+        self,
+        network: Any,
+        config: NetworkConfig,
+        fit: FitRecord,
+        metrics: Mapping[str, float],
+        **fields: object,
+    ) -> Fitted:
+        """Return what was fitted, a network or an estimator, with its record; see `fitted`."""
         record = TrainingRecord.model_validate(
             {
                 **common_fields(self.experiment, self.fold, self.name),
                 "network": config,
                 "inputs": self.inputs,
                 "metrics": self._chosen(metrics),
-                "fit": report.record(task),
+                "fit": fit,
                 **fields,
             }
         )
-        return Fitted(task.network, config, record)
+        return Fitted(network, config, record)
 
     @property
     def inputs(self) -> dict[str, str]:

@@ -97,7 +97,7 @@ def _sampled(
 
 
 def reached(head: Any) -> tuple[float, ...]:
-    """Return the levels that a head can tell."""
+    """Return the levels that a head can tell; all of them where nothing limits it."""
     own = getattr(head, "levels", None)
     if own is None:
         return LEVELS

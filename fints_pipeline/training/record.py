@@ -68,7 +68,8 @@ class TrainingRecord(Config):
         cumulative: whether forecasts are of the sums of the next returns.
         output: what the network says of a bar: a "return", a "position" in [−1, 1], probabilities
             of "classes", or "none" where it makes no predictions.
-        label: column of the labels table that its classes are of.
+        label: column of the labels table that its classes are of, or its return.
+        label_scale: what an estimator's returns are multiplied by to be log returns.
         classes: the label's values in the order of the classes.
         class_names: what they are called.
         class_weights: of the classes in the loss.
@@ -95,6 +96,7 @@ class TrainingRecord(Config):
     cumulative: bool = False
     output: Literal["return", "position", "classes", "none"] = "return"
     label: str | None = None
+    label_scale: float = 1.0
     classes: tuple[float, ...] | None = None
     class_names: tuple[str, ...] | None = None
     class_weights: tuple[float, ...] | None = None

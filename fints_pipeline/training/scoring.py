@@ -31,6 +31,18 @@ def class_scores(p_NK: FloatArray, classes: NDArray[np.int64]) -> dict[str, floa
     }
 
 
+def class_metrics(
+    p_NK: FloatArray, train: NDArray[np.int64], validation: NDArray[np.int64]
+) -> dict[str, float]:
+    """Return scores of the validation span beside those of the training span's frequencies."""
+    count = p_NK.shape[1]
+    prior = (np.bincount(train, minlength=count) + 1.0) / (len(train) + count)
+    return {
+        **class_scores(p_NK, validation),
+        "prior_log_loss": log_likelihood(np.tile(prior, (len(validation), 1)), validation),
+    }
+
+
 def correlation(a: FloatArray, b: FloatArray) -> float:
     """Return Pearson's correlation, 0 where either does not vary or there are under 3 pairs."""
     if len(a) < 3 or a.std() < _TINY or b.std() < _TINY:

@@ -97,10 +97,14 @@ class MaskedPatchesModel(ChannelModel):
         masked: share of the patches to fill in.
         holdout: share of the training sessions, the last ones, kept for early stopping, so that
             pretraining sees nothing after the training span.
+        uncentred: channels of which 0 stays 0, as the forecaster that starts from here has its
+            target.
     """
 
     kind: ClassVar[str] = "masked_patches"
     predicts: ClassVar[bool] = False
+
+    uncentred: tuple[str, ...] = ("log_return",)
 
     masked: float = Field(0.4, gt=0, lt=1)
     holdout: float = Field(0.1, gt=0, lt=0.5)

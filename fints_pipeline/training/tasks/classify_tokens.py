@@ -7,7 +7,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from fints_pipeline.base.lake import Lake
@@ -21,7 +20,7 @@ from fints_pipeline.training.job import Job, batched
 from fints_pipeline.training.objectives import ClassObjective, token_output
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.scope import Scope
-from fints_pipeline.training.scoring import class_scores, log_likelihood
+from fints_pipeline.training.scoring import class_metrics
 from fints_pipeline.training.seeds import generator, reproducible
 from fints_pipeline.training.token_labels import (
     TokenSettings,
@@ -155,15 +154,3 @@ def labelled_splits(
         for rows in (chosen.train, chosen.validation)
     )
     return train, validation
-
-
-def class_metrics(
-    p_NK: FloatArray, train: NDArray[np.int64], validation: NDArray[np.int64]
-) -> dict[str, float]:
-    """Return scores of the validation span beside those of the training span's frequencies."""
-    count = p_NK.shape[1]
-    prior = (np.bincount(train, minlength=count) + 1.0) / (len(train) + count)
-    return {
-        **class_scores(p_NK, validation),
-        "prior_log_loss": log_likelihood(np.tile(prior, (len(validation), 1)), validation),
-    }
