@@ -124,6 +124,9 @@ def train_model(
 ) -> Trained:
     """Train one of the fold's models, and publish it.
 
+    While it runs it is kept under .checkpoints/ in the lake: after a kill the same call goes on
+    where it was, and gives the same weights.
+
     Raises:
         KeyNotFoundError: a table, the fold's vocabulary or the model to start from is missing.
         ConfigError: the experiment has no such model, or the data does not suffice for it.
@@ -142,12 +145,17 @@ def train_model(
         }
         task = task_module(config.kind)
         data = task.load(lake, experiment, config, vocabulary, until_validation(fold))
-        return task.fit(Job(experiment, fold, model, data, vocabulary, parents, on_metrics))
+        job = Job(experiment, fold, model, data, vocabulary, parents, on_metrics, checkpoint)
+        return task.fit(job)
 
     from fints_pipeline.training.run import fit_and_publish
 
     tracker = tracker if tracker is not None else NullTracker()
-    return fit_and_publish(lake, experiment, fold, model, fit, tracker, CODE_VERSION)
+    name = f"{experiment.experiment}.{fold.key}.{model}.ckpt"
+    checkpoint = lake.root / ".checkpoints" / name
+    trained = fit_and_publish(lake, experiment, fold, model, fit, tracker, CODE_VERSION)
+    checkpoint.unlink(missing_ok=True)
+    return trained
 
 
 def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Predicted:

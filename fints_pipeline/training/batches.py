@@ -68,8 +68,11 @@ class Batches:
         return -(-self.per_epoch // self.accumulate)
 
     def __len__(self) -> int:
-        """Return the number of batches left in this epoch."""
-        return self.per_epoch - self.skip
+        """Return the number of batches in the whole epoch, those already taken included.
+
+        Lightning counts them on where a fit goes on within an epoch.
+        """
+        return self.per_epoch
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the epoch's batches from the first that was not taken yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -112,6 +113,14 @@ class FitTask(LightningModule):
             "optimizer": optimiser,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the running means of an epoch that is not over."""
+        checkpoint["train_mean"] = self.train_mean.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take back what `on_save_checkpoint` kept."""
+        self.train_mean.resume(checkpoint["train_mean"])
 
     def _place(self, batch_idx: int) -> tuple[int, ...]:
         """Return what tells a batch from all others; with no accumulation, its step."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import torch
+from pydantic import BaseModel
 from torch import nn
 
 from fints_pipeline.base.errors import ConfigError, nearest
@@ -14,6 +16,7 @@ from fints_pipeline.models._base import NetworkConfig, network_module
 from fints_pipeline.training.augment import Augment
 from fints_pipeline.training.batches import Samples
 from fints_pipeline.training.bundles import Fitted, Pretrained
+from fints_pipeline.training.checkpointing import CheckpointPlace
 from fints_pipeline.training.config import ExperimentConfig, ModelConfig
 from fints_pipeline.training.fit_task import FitTask, Score
 from fints_pipeline.training.loop import FitReport, OnMetrics, fit_network
@@ -35,6 +38,7 @@ class Job:
         vocabulary: the fold's, for models that read tokens.
         parents: the published models that this one starts from, by tower.
         on_metrics: is given each epoch's metrics and the step.
+        checkpoint: file that keeps the fit while it runs; None keeps none.
     """
 
     experiment: ExperimentConfig
@@ -44,6 +48,7 @@ class Job:
     vocabulary: FoldVocabulary | None = None
     parents: Mapping[str, Pretrained] | None = None
     on_metrics: OnMetrics | None = None
+    checkpoint: Path | None = None
 
     @property
     def model(self) -> ModelConfig:
@@ -79,8 +84,19 @@ class Job:
         *,
         augment: Augment | None = None,
         score: Score | None = None,
+        fitted: Mapping[str, object] | None = None,
     ) -> tuple[FitTask, FitReport]:
-        """Fit the network in place; call within `seeds.reproducible`."""
+        """Fit the network in place; call within `seeds.reproducible`.
+
+        Args:
+            network: what to fit.
+            objective: its loss.
+            train: samples to learn from.
+            validation: samples of the early-stopping loss.
+            augment: what is done to each training batch.
+            score: what early stopping maximises in place of minimising the loss.
+            fitted: what else was fitted on the training span, such as scalers, for checkpoints.
+        """
         model = self.model
         task = FitTask(
             network,
@@ -94,7 +110,13 @@ class Job:
             frozen=model.frozen,
         )
         hardware = self.experiment.hardware
-        report = fit_network(task, name=self.name, hardware=hardware, on_metrics=self.on_metrics)
+        report = fit_network(
+            task,
+            name=self.name,
+            hardware=hardware,
+            on_metrics=self.on_metrics,
+            place=self._place(fitted or {}),
+        )
         return task, report
 
     def fitted(
@@ -145,6 +167,23 @@ class Job:
         """Digests of every partition and bundle that the fit reads."""
         parents = (self.parents or {}).values()
         return {**self.data.inputs, **{str(parent.key): parent.digest for parent in parents}}
+
+    def _place(self, fitted: Mapping[str, object]) -> CheckpointPlace | None:
+        if self.checkpoint is None:
+            return None
+        contents = {
+            "experiment": self.experiment.model_dump(mode="json", exclude={"description"}),
+            "model": self.name,
+            "fold": self.fold.to_json(),
+            "inputs": self.inputs,
+            "vocabulary": None if self.vocabulary is None else self.vocabulary.digest,
+            "torch": str(torch.__version__),
+            **{
+                name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+                for name, value in fitted.items()
+            },
+        }
+        return CheckpointPlace(self.checkpoint, contents)
 
     def _chosen(self, metrics: Mapping[str, float]) -> dict[str, float]:
         wanted = self.model.metrics

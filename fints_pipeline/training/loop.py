@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from torch import nn
 
 from fints_pipeline.models._base import parameter_count
+from fints_pipeline.training.averaging import Averaging
 from fints_pipeline.training.batches import Batch
 from fints_pipeline.training.callbacks import EarlyStop, EpochLog
+from fints_pipeline.training.checkpoint_io import AtomicCheckpointIO
+from fints_pipeline.training.checkpointing import Checkpointing, CheckpointPlace
 from fints_pipeline.training.config import HardwareConfig
 from fints_pipeline.training.fit_task import FitTask
 from fints_pipeline.training.hardware import accelerator, precision
@@ -57,7 +60,12 @@ class FitReport:
 
 
 def fit_network(
-    task: FitTask, *, name: str, hardware: HardwareConfig, on_metrics: OnMetrics | None = None
+    task: FitTask,
+    *,
+    name: str,
+    hardware: HardwareConfig,
+    on_metrics: OnMetrics | None = None,
+    place: CheckpointPlace | None = None,
 ) -> FitReport:
     """Fit a task's network in place and leave it on the CPU, in evaluation mode.
 
@@ -66,12 +74,21 @@ def fit_network(
         name: for the progress lines.
         hardware: device and precision.
         on_metrics: is given each epoch's metrics and the step.
+        place: where to keep the fit while it runs; one that is found there goes on, and gives the
+            weights that it would have given without the interruption.
     """
     if task.fit_config.epochs == 0 or not parameter_count(task.network):
         loss = mean_loss(task.network, task.objective, task.val_dataloader())
         return FitReport((), 0, loss, 0, "nothing to fit")
     stop = EarlyStop(task.fit_config.patience, task.fit_config.max_seconds)
     log = EpochLog(name, stop, on_metrics)
+    callbacks: list[Callback] = [stop]
+    if task.fit_config.regularisation.average != "none":
+        total = task.fit_config.epochs * task.train_batches(0).steps_per_epoch
+        callbacks.append(Averaging(task.fit_config.regularisation, total))
+    callbacks.append(log)
+    if place is not None:
+        callbacks.append(Checkpointing(place, task.fit_config.checkpoint_every))
     with _quiet_lightning():
         trainer = Trainer(
             accelerator=accelerator(hardware),
@@ -80,7 +97,8 @@ def fit_network(
             max_epochs=task.fit_config.epochs,
             accumulate_grad_batches=task.fit_config.accumulate,
             gradient_clip_val=task.fit_config.gradient_clip,
-            callbacks=[stop, log],
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -89,7 +107,8 @@ def fit_network(
             reload_dataloaders_every_n_epochs=1,
         )
         task.begin()
-        trainer.fit(task)
+        start = place.usable() if place is not None else None
+        trainer.fit(task, ckpt_path=start)
     stop.restore(task.network)
     task.network.to("cpu").eval()
     return FitReport(

@@ -23,3 +23,11 @@ class RunningMean:
         total = float(torch.stack(self._sums).sum() / torch.stack(self._weights).sum())
         self._sums, self._weights = [], []
         return total
+
+    def state(self) -> dict[str, list[Tensor]]:
+        """Return what was added so far, for a checkpoint."""
+        return {"sums": list(self._sums), "weights": list(self._weights)}
+
+    def resume(self, state: dict[str, list[Tensor]]) -> None:
+        """Take back what `state` returned."""
+        self._sums, self._weights = list(state["sums"]), list(state["weights"])

@@ -86,6 +86,7 @@ def fit(job: Job) -> Fitted:
             augment=augmentation(
                 model.fit.regularisation, getattr(window.config, "instance_norm", "none")
             ),
+            fitted=window.scalers,
         )
         outlook = look_ahead(task.network, window.config, validation, window.target, window.steps)
     return job.fitted(

@@ -54,7 +54,9 @@ def fit(job: Job) -> Fitted:
     config = filled_in(model.network, channels=len(channels))
     parts = _split(job, model, table, cast(Any, config))
     with reproducible(experiment.seed, experiment.hardware.threads):
-        task, report = job.fit(job.network(config), hidden_error, parts["train"], parts["holdout"])
+        task, report = job.fit(
+            job.network(config), hidden_error, parts["train"], parts["holdout"], fitted=scalers
+        )
         batches = Batches(parts["validation"], SCORING_BATCH, experiment.seed, shuffle=False)
         scored = mean_loss(task.network, hidden_error, batches)
     return job.fitted(
