@@ -77,9 +77,11 @@ def build_from_pretrained(config: NetworkConfig, folder: Path) -> nn.Module:
 
     settings = cast(PatchTSTConfig, config)
     saved = saved_patch_settings(folder)
+    # Without an affine map the weights are the same for any number of channels.
+    free = {"dropout"} if settings.affine else {"dropout", "channels"}
     for name in PatchSettings.model_fields:
         wanted, found = getattr(settings, name), getattr(saved, name)
-        if wanted != found and name != "dropout":
+        if wanted != found and name not in free:
             raise ConfigError(
                 f"the pretrained encoder has {name} {found}, the network {wanted}",
                 where=str(folder),

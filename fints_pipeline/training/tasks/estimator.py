@@ -21,7 +21,7 @@ from fints_pipeline.training.channels import (
 from fints_pipeline.training.class_labels import DIRECTIONS, Classes
 from fints_pipeline.training.config import EstimatorModel, ExperimentConfig, ModelConfig
 from fints_pipeline.training.dataset import Columns, Dataset, FloatArray, load_dataset
-from fints_pipeline.training.job import Job
+from fints_pipeline.training.job import Job, filled_in
 from fints_pipeline.training.outlook import at_levels, reached
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.record import FitRecord
@@ -63,6 +63,11 @@ def fit(job: Job) -> Fitted:
     scalers = fit_scalers(model, job.fold, series, channels, (model.target,))
     table = scaled_table(series, scalers)
     kind = cast(Any, model.network).objective
+    config = (
+        filled_in(model.network, classes=len(DIRECTION))
+        if kind == "classification"
+        else model.network
+    )
     column = experiment.data.direction_label if kind == "classification" else experiment.data.label
     labels = [one.labels[column] for one in series]
     usable = [
@@ -84,14 +89,14 @@ def fit(job: Job) -> Fitted:
     x_train, x_validation = (
         rows_of(table, rows, model.lookback) for rows in (chosen.train, chosen.validation)
     )
-    module: Any = network_module(model.network.name)
+    module: Any = network_module(config.name)
     with reproducible(experiment.seed, experiment.hardware.threads):
-        estimator = module.fit(model.network, x_train, train, (x_validation, validation))
+        estimator = module.fit(config, x_train, train, (x_validation, validation))
         said = module.predict(estimator, x_validation)
     record = FitRecord(
         samples=len(train),
         early_stopping_samples=len(validation),
-        parameters=0,
+        parameters=estimator.leaves,
         steps=0,
         best_epoch=0,
         stopped_by="estimator",
@@ -99,9 +104,9 @@ def fit(job: Job) -> Fitted:
     )
     return job.recorded(
         estimator,
-        model.network,
+        config,
         record,
-        _metrics(kind, model.network, said, train, validation),
+        _metrics(kind, config, said, train, validation),
         lookback=model.lookback,
         columns=channels,
         target=model.target,

@@ -30,8 +30,9 @@ from fints_pipeline.training.objectives import ClassObjective
 from fints_pipeline.training.outlook import look_ahead
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.scope import Scope
+from fints_pipeline.training.scoring import class_metrics
 from fints_pipeline.training.seeds import reproducible
-from fints_pipeline.training.tasks.classify_tokens import SCORING_BATCH, class_metrics
+from fints_pipeline.training.tasks.classify_tokens import SCORING_BATCH
 from fints_pipeline.training.tasks.forecast import (
     outlook_metrics,
     predict_returns,

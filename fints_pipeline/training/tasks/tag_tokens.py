@@ -19,10 +19,10 @@ from fints_pipeline.training.masking import IGNORED
 from fints_pipeline.training.objectives import TagObjective
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.scope import Scope
+from fints_pipeline.training.scoring import class_metrics
 from fints_pipeline.training.seeds import generator, reproducible
 from fints_pipeline.training.tasks.classify_tokens import (
     SCORING_BATCH,
-    class_metrics,
     labelled_splits,
     predict_classes,
 )
