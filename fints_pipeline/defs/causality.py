@@ -7,7 +7,7 @@ lake, to the bit.
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -107,7 +107,9 @@ def check_predictions(instrument: Instrument, experiment, fold) -> Evidence:
     closed = np.unique(_stamps(ours))
     closed = closed[closed >= np.datetime64(f"{month}-01")]
     at = closed[random.integers(len(closed) // 10, max(len(closed) * 9 // 10, 1))]
-    with shadow(instrument, month, raw, at, random) as (copy, noised):
+    earlier = [known for known in instrument.staged() if known < month]
+    with shadow(instrument, month, raw, at, random, earlier) as (copy, noised):
+        _link_others(instrument.lake, copy.lake, instrument.name)
         for asset in copy.tables:
             BUILDS[asset](copy, month)
         train.write_predictions(copy.lake, experiment, fold)
@@ -131,7 +133,8 @@ def _cut(
     at: np.datetime64,
     random: np.random.Generator,
 ) -> Cut:
-    with shadow(instrument, month, raw, at, random) as (copy, noised):
+    read = _months_read(instrument, assets, month)
+    with shadow(instrument, month, raw, at, random, read) as (copy, noised):
         BUILDS["bars"](copy, month)
         for asset in assets:
             if asset != "bars":
@@ -153,17 +156,18 @@ def shadow(
     raw: pa.Table,
     at: np.datetime64,
     random: np.random.Generator,
+    earlier: Collection[str],
 ) -> Iterator[tuple[Instrument, int]]:
     """Yield the instrument over a lake that knows nothing of what came after ``at``.
 
-    What is earlier, and other instruments, are links into the real lake; the month's slice holds
-    noise after the cut; later months are not there.
+    The ``earlier`` months are links into the real lake; the month's slice holds noise after the
+    cut; later months are not there.
     """
     from fints_pipeline.schemas.raw_bars import RAW_BARS
 
     with tempfile.TemporaryDirectory(prefix="fints-causality-") as folder:
         lake = Lake(folder)
-        _link(instrument.lake, lake, instrument.name, month)
+        _link(instrument.lake, lake, instrument.name, earlier)
         key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
         lineage = instrument.lake.footer(key).lineage
         noisy, noised = with_noise(raw, at, random, instrument.tick)
@@ -171,6 +175,20 @@ def shadow(
         locations = instrument.locations
         copy = Locations(lake.root, locations.inbox, locations.configs)
         yield Instrument(copy, instrument.name), noised
+
+
+def _months_read(instrument: Instrument, assets: Sequence[str], month: str) -> set[str]:
+    """Return the earlier months that the partitions' lineage names."""
+    read = set()
+    for asset in assets:
+        for key in instrument.keys(asset, month):
+            inputs = instrument.lake.footer(key).lineage.inputs
+            read |= {name.rpartition("/")[2] for name in inputs if _is_series(name)}
+    return {other for other in read if other < month}
+
+
+def _is_series(name: str) -> bool:
+    return name.partition("/")[0] in TABLES and " " not in name
 
 
 def with_noise(
@@ -242,23 +260,29 @@ def _stamps(table: pa.Table) -> np.ndarray:
     return pc.cast(table["close_time"], pa.timestamp("us")).to_numpy()
 
 
-def _link(real: Lake, copy: Lake, name: str, month: str) -> None:
-    """Link into ``copy`` what the real lake holds, without the instrument's months from this on."""
+def _link(real: Lake, copy: Lake, name: str, months: Collection[str]) -> None:
+    """Link into ``copy`` what is no series, and some months of one instrument's series."""
     copy.root.mkdir(exist_ok=True)
     for path in real.root.iterdir():
         if path.name not in _NEVER_LINKED:
             (copy.root / path.name).symlink_to(path.resolve())
     for table in TABLES:
         for freq in real.values(table, (), "freq"):
+            for month in months:
+                key = series_key(table, freq, name, month)
+                if real.exists(key):
+                    folder = copy.path(key).parent
+                    folder.parent.mkdir(parents=True, exist_ok=True)
+                    folder.symlink_to(real.path(key).parent.resolve())
+
+
+def _link_others(real: Lake, copy: Lake, name: str) -> None:
+    """Link every other instrument's series."""
+    for table in TABLES:
+        for freq in real.values(table, (), "freq"):
             for other in real.instruments(table, freq):
-                home = real.path(series_key(table, freq, other, month)).parent.parent
-                target = copy.root / home.relative_to(real.root)
-                target.parent.mkdir(parents=True, exist_ok=True)
                 if other != name:
+                    home = real.path(series_key(table, freq, other, "any")).parent.parent
+                    target = copy.root / home.relative_to(real.root)
+                    target.parent.mkdir(parents=True, exist_ok=True)
                     target.symlink_to(home.resolve())
-                    continue
-                target.mkdir()
-                for known in real.months(table, freq, name):
-                    if known < month:
-                        folder = real.path(series_key(table, freq, name, known)).parent
-                        (target / folder.name).symlink_to(folder.resolve())
