@@ -173,8 +173,8 @@ def shadow(
         noisy, noised = with_noise(raw, at, random, instrument.tick)
         lake.write(key, noisy, RAW_BARS, lineage)
         locations = instrument.locations
-        copy = Locations(lake.root, locations.inbox, locations.configs)
-        yield Instrument(copy, instrument.name), noised
+        there = Locations(lake.root, locations.inbox, locations.configs)
+        yield instrument.over(there), noised
 
 
 def _months_read(instrument: Instrument, assets: Sequence[str], month: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,6 +59,12 @@ class Instrument:
         self.name = name
         self.lake: Lake = locations.lake
         self._path: Path = locations.dataset_config(name)
+
+    def over(self, locations: Locations) -> Instrument:
+        """Return the instrument over another lake, with the configs that were read already."""
+        other = copy(self)
+        other.locations, other.lake = locations, locations.lake
+        return other
 
     @cached_property
     def dataset(self) -> DatasetConfig:
