@@ -86,7 +86,7 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     from fints_pipeline.evaluation.summary import ruling, summarise, trials_of
     from fints_pipeline.training.config import load_experiment
     from fints_pipeline.training.dataset import sessions_present
-    from fints_pipeline.walkforward.folds import make_folds
+    from fints_pipeline.training.fold_record import has_every_month, recorded_folds
 
     lake = locations.lake
     experiment = load_experiment(locations.train_config(config.experiment))
@@ -98,7 +98,7 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
             where=str(lake.root),
             fix="run the data, pretrain and train jobs first",
         )
-    folds = make_folds(sessions, experiment.folds)
+    folds = recorded_folds(lake, experiment, sessions, has_every_month(lake, data))
     inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
     result = run(
         config,

@@ -12,6 +12,7 @@ from torch import Tensor
 from fints_pipeline.base.errors import ConfigError, SchemaError
 from fints_pipeline.training.config.kinds import ChannelModel
 from fints_pipeline.training.dataset import BoolArray, FloatArray, Label, Series, Stamps
+from fints_pipeline.training.learned import Learned, by_series, learned_from
 from fints_pipeline.training.scalers import SCALERS, Scaler
 from fints_pipeline.training.windows import WindowTable
 from fints_pipeline.walkforward.folds import Fold, fold_masks
@@ -41,13 +42,14 @@ def fit_scalers(
         rows = fold.train.mask(one.session)
         if not rows.any():
             raise SchemaError(f"{one.instrument} has no bars in the training span of {fold.key}")
-        scalers[one.instrument] = SCALERS[model.scaler].fit(
+        fitted = SCALERS[model.scaler].fit(
             one.features[rows],
             one.close_time[rows],
             channels,
             clip=model.clip,
             uncentred=uncentred,
         )
+        scalers[one.instrument] = fitted.model_copy(update={"both_ways": not fold.is_ordered})
     return scalers
 
 
@@ -111,10 +113,11 @@ def common_label_steps(
 
 @dataclass(frozen=True)
 class Chosen:
-    """Global rows of a fold's samples, int64."""
+    """Global rows of a fold's samples, int64, and the time that they cover."""
 
     train: Tensor
     validation: Tensor
+    learned: Learned
 
 
 def choose_rows(
@@ -125,6 +128,7 @@ def choose_rows(
     usable: Sequence[BoolArray],
     stride: int,
     what: str,
+    context: int,
 ) -> Chosen:
     """Return the rows of each split whose label lies within it, every ``stride``-th.
 
@@ -136,13 +140,14 @@ def choose_rows(
         usable: per series the rows whose window is there.
         stride: bars from sample to sample.
         what: a sample, in words, for the error.
+        context: rows that a sample takes, its own the last.
 
     Raises:
         ConfigError: a split holds no sample.
     """
     rows: dict[str, list[np.ndarray]] = {"train": [], "validation": []}
     for number, (one, ends, good) in enumerate(zip(series, label_ends, usable, strict=True)):
-        masks = fold_masks(fold, one.session, one.open_time, one.close_time, ends)
+        masks = fold_masks(fold, one.session, one.open_time, one.close_time, ends, context)
         rows["train"].append(table.global_rows(number, masks.train & good, stride))
         rows["validation"].append(table.global_rows(number, masks.validation & good, stride))
     joined = {
@@ -154,7 +159,9 @@ def choose_rows(
                 f"fold {fold.key} holds no {what} in {name}",
                 fix="shorten the model's lookback or horizon, or lengthen the spans",
             )
-    return Chosen(joined["train"], joined["validation"])
+    local = {name: by_series(found.numpy(), table.offsets) for name, found in joined.items()}
+    learned = learned_from(fold.spans, series, local, context, label_ends)
+    return Chosen(joined["train"], joined["validation"], learned)
 
 
 def target_end(label_end: Stamps, close_time: Stamps, horizon: int) -> Stamps:

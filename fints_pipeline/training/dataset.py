@@ -220,5 +220,9 @@ def sessions_present(lake: Lake, data: DataConfig) -> list[date]:
 
 
 def until_validation(fold: Fold) -> Span:
-    """Return the sessions that training may read: from the training span's to validation's end."""
-    return Span(fold.train.first, fold.validation.last)
+    """Return the sessions that training reads: from the training span's to validation's end.
+
+    A cross-validated fold trains on both sides of its test, so that its whole extent is read: what
+    reaches into a test is purged by its times.
+    """
+    return Span(fold.train.first, fold.validation.last) if fold.is_ordered else fold.extent

@@ -22,7 +22,13 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import locked, write_text
 from fints_pipeline.base.time import month_of, months_between
 from fints_pipeline.training.config import DataConfig, ExperimentConfig
-from fints_pipeline.walkforward.folds import Fold, FoldScheme, Span, make_folds
+from fints_pipeline.walkforward.folds import (
+    AnyScheme,
+    CrossValidation,
+    Fold,
+    Span,
+    make_folds,
+)
 
 Record = dict[str, tuple[Fold, ...]]
 """Folds in time order, by the fingerprint of scheme and instruments."""
@@ -75,7 +81,7 @@ def has_every_month(lake: Lake, data: DataConfig) -> Callable[[Fold], bool]:
     months = [lake.months("features", data.frequency, one) for one in data.instruments]
 
     def is_settled(fold: Fold) -> bool:
-        first, last = month_of(fold.train.first), month_of(fold.test.last)
+        first, last = month_of(fold.extent.first), month_of(fold.extent.last)
         return all(
             own and set(months_between(max(first, min(own)), last)) <= set(own) for own in months
         )
@@ -89,10 +95,12 @@ def scheme_fingerprint(experiment: ExperimentConfig) -> str:
     return fingerprint([scheme, list(experiment.data.instruments), experiment.data.frequency])
 
 
-def _new(known: Sequence[Fold], sessions: Sequence[date], scheme: FoldScheme) -> tuple[Fold, ...]:
+def _new(known: Sequence[Fold], sessions: Sequence[date], scheme: AnyScheme) -> tuple[Fold, ...]:
     """Return the complete folds after the last known one."""
     if not known:
         return make_folds(sessions, scheme)
+    if isinstance(scheme, CrossValidation):
+        return ()  # its groups are the first sessions; later ones belong to none
     left = None if scheme.max_folds is None else scheme.max_folds - len(known)
     test_start = bisect_right(sessions, known[-1].test.last)
     first = test_start - (scheme.sessions_needed - scheme.test)
@@ -109,7 +117,7 @@ def _new(known: Sequence[Fold], sessions: Sequence[date], scheme: FoldScheme) ->
 
 def _covers(sessions: Sequence[date], fold: Fold) -> bool:
     """Return whether data is there from the fold's first to its last session."""
-    return bool(sessions) and sessions[0] <= fold.train.first and fold.test.last <= sessions[-1]
+    return bool(sessions) and sessions[0] <= fold.extent.first and fold.extent.last <= sessions[-1]
 
 
 def _read(path: Path) -> Record:

@@ -11,6 +11,7 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.training.bundles import load_model, model_key
 from fints_pipeline.training.class_labels import DIRECTIONS
 from fints_pipeline.training.config import ExperimentConfig
+from fints_pipeline.training.dataset import until_validation
 from fints_pipeline.training.prediction_table import SpanOf, prediction_rows
 from fints_pipeline.training.record import TrainingRecord
 from fints_pipeline.training.scope import Scope
@@ -73,7 +74,13 @@ def predict_model(
     config = experiment.model(name)
     task = task_module(config.kind)
     last = max(span.last for span in scope.spans)
-    data = task.load(lake, experiment, config, vocabulary, Span(fold.train.first, last))
+    data = task.load(
+        lake,
+        experiment,
+        config,
+        vocabulary,
+        Span(fold.extent.first, max(last, until_validation(fold).last)),
+    )
     found = task.predict(model, data, scope)
     tables = tuple(
         prediction_rows(model.record, fold, one, predicted, experiment.data.label, span_of)

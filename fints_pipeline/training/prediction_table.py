@@ -13,7 +13,7 @@ from fints_pipeline.training.dataset import FloatArray, Label, Series, Stamps
 from fints_pipeline.training.outlook import QUANTILE_COLUMNS
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.record import TrainingRecord
-from fints_pipeline.walkforward.folds import Fold, purged
+from fints_pipeline.walkforward.folds import Fold, fold_masks, purged
 
 UTC = pa.timestamp("us", tz="UTC")
 _TEXT = ("experiment", "fold", "model", "instrument")
@@ -105,5 +105,9 @@ def _known_labels(fold: Fold, series: Series, label: Label) -> FloatArray:
     test = fold.test.mask(series.session)
     if not test.any():
         return label.value
-    known = purged(label.end, series.open_time[test].min()) | test
+    if fold.is_ordered:
+        known = purged(label.end, series.open_time[test].min()) | test
+    else:
+        times = series.session, series.open_time, series.close_time
+        known = fold_masks(fold, *times, label.end).validation | test
     return np.where(known, label.value, np.nan)

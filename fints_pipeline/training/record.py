@@ -16,6 +16,7 @@ from fints_pipeline.base.errors import LakeError, LookAheadError
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.config.model import Network
 from fints_pipeline.training.dataset import Stamps
+from fints_pipeline.training.learned import Learned
 from fints_pipeline.training.scalers import Scaler
 from fints_pipeline.walkforward.folds import Fold
 
@@ -74,6 +75,7 @@ class TrainingRecord(Config):
         class_names: what they are called.
         class_weights: of the classes in the loss.
         vocabulary_digest: of the fold's vocabulary.
+        learned: the time that its samples cover, inputs and labels, by split and instrument.
     """
 
     experiment: str
@@ -101,6 +103,7 @@ class TrainingRecord(Config):
     class_names: tuple[str, ...] | None = None
     class_weights: tuple[float, ...] | None = None
     vocabulary_digest: str | None = None
+    learned: Learned = Field(default_factory=dict)
 
     @property
     def spans(self) -> Fold:
@@ -132,12 +135,18 @@ class TrainingRecord(Config):
     def refuse_training_span(self, sessions: Stamps) -> None:
         """Refuse to predict bars of the model's own training span, or before it.
 
+        A cross-validated model may predict older bars, but none of its training span.
+
         Raises:
             LookAheadError: a session is not after the training span's last one.
         """
-        last = self.spans.train.last
-        if len(sessions) and sessions.min() <= np.datetime64(last, "D"):
-            first: date = sessions.min().astype(date)
+        spans = self.spans
+        last = spans.train.last
+        seen = spans.train.mask(sessions)
+        if spans.is_ordered:
+            seen = sessions <= np.datetime64(last, "D")
+        if seen.any():
+            first: date = sessions[seen].min().astype(date)
             raise LookAheadError(
                 f"{self.model} would predict bars that it was trained on, or older ones",
                 where=f"session {first}; its training span ends {last} (fold {self.spans.key})",

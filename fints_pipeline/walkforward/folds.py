@@ -90,9 +90,7 @@ AnyScheme = Annotated[
 """What `folds:` in an experiment's config may be; `kind` tells which."""
 
 
-def make_folds(
-    sessions: Sequence[date], scheme: FoldScheme | CrossValidation
-) -> tuple[Fold, ...]:
+def make_folds(sessions: Sequence[date], scheme: FoldScheme | CrossValidation) -> tuple[Fold, ...]:
     """Cut `sessions` into folds; only folds whose test span is complete are made.
 
     Causal: a walk-forward fold depends on the sessions up to its test's end and no later one, a
@@ -103,7 +101,7 @@ def make_folds(
         scheme: lengths of the spans, in sessions.
 
     Returns:
-        Folds in time order; the test spans of walk-forward folds are consecutive and do not overlap.
+        Folds in time order; test spans of walk-forward folds follow each other without overlap.
 
     Raises:
         ConfigError: the sessions are not ascending, or there are too few for one fold.

@@ -98,7 +98,7 @@ def _rows_of_parts(span: Span, session: Times) -> list[Bools]:
 
 
 def _apart(part: Bools, samples: tuple[Times, Times], columns: tuple[Times, Times, Times]) -> Bools:
-    """(T,) whether a row's sample, context to label, holds nothing of the part's rows and labels."""
+    """(T,) whether a row's sample, context to label, keeps off the part's rows and labels."""
     first_input, last_seen = samples
     open_time, close_time, label_end = columns
     seen = label_end[part]

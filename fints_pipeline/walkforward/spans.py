@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -50,8 +51,7 @@ class Span:
     def of(cls, parts: Sequence[Span]) -> Self:
         """The span of ascending parts without what lies between them."""
         holes = tuple(
-            Span(earlier.last + _DAY, later.first - _DAY)
-            for earlier, later in zip(parts, parts[1:], strict=False)
+            Span(earlier.last + _DAY, later.first - _DAY) for earlier, later in pairwise(parts)
         )
         return cls(parts[0].first, parts[-1].last, holes)
 

@@ -19,7 +19,7 @@ from fints_pipeline.training.config.kinds import (
 )
 from fints_pipeline.training.config.model import ModelConfig
 from fints_pipeline.training.config.models import Model, in_order, require_networks
-from fints_pipeline.walkforward.folds import Fold, FoldScheme
+from fints_pipeline.walkforward.folds import AnyScheme, Fold
 
 RESERVED = ("vocabulary", "predictions")
 
@@ -36,7 +36,7 @@ class ExperimentConfig(Config):
     experiment: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     description: str = ""
     data: DataConfig
-    folds: FoldScheme
+    folds: AnyScheme
     models: Annotated[
         dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], Model],
         BeforeValidator(require_networks),

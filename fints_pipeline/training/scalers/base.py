@@ -21,21 +21,24 @@ class SpanScaler(Config):
         fitted_first: close time (UTC, ISO) of the first row that the scaler was fitted on.
         fitted_last: close time of the last one.
         clip: scaled values are limited to ± this.
+        both_ways: it may be applied to older rows too, as cross-validation has to.
     """
 
     columns: tuple[str, ...]
     fitted_first: str
     fitted_last: str
     clip: float
+    both_ways: bool = False
 
     def apply(self, x_TF: FloatArray, close_time: Stamps) -> FloatArray:
         """Return scaled and clipped rows (T, F); NaN stays NaN.
 
         Raises:
-            LookAheadError: a row is older than the span that the scaler was fitted on.
+            LookAheadError: a row is older than the span that the scaler was fitted on, and the
+                scaler does not go both ways.
         """
         first = np.datetime64(self.fitted_first)
-        if len(close_time) and close_time.min() < first:
+        if len(close_time) and close_time.min() < first and not self.both_ways:
             raise LookAheadError(
                 "a scaler would be applied before the span it was fitted on",
                 where=f"row at {close_time.min()}, fitted from {first}",

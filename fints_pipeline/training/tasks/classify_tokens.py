@@ -17,6 +17,7 @@ from fints_pipeline.training.config import ClassifyTokensModel, ExperimentConfig
 from fints_pipeline.training.config.kinds import LabelledTokensModel
 from fints_pipeline.training.dataset import FloatArray
 from fints_pipeline.training.job import Job, batched
+from fints_pipeline.training.learned import Learned
 from fints_pipeline.training.objectives import ClassObjective, token_output
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.scope import Scope
@@ -61,7 +62,9 @@ def fit(job: Job) -> Fitted:
     column = label_column(experiment, model)
     classes = classes_in_training(experiment, model, job.fold, job.data)
     settings = token_settings(job, model, classes)
-    train, validation = labelled_splits(model, job.fold, job.data, column, classes, settings)
+    train, validation, learned = labelled_splits(
+        model, job.fold, job.data, column, classes, settings
+    )
     weights = class_weights(train.classes, len(classes), model.class_weights)
     with reproducible(experiment.seed, experiment.hardware.threads):
         task, report = job.fit(
@@ -80,6 +83,7 @@ def fit(job: Job) -> Fitted:
         class_names=classes.names,
         class_weights=tuple(weights.tolist()),
         vocabulary_digest=cast(FoldVocabulary, job.vocabulary).digest,
+        learned=learned,
     )
 
 
@@ -134,8 +138,8 @@ def labelled_splits(
     column: str,
     classes: Classes,
     settings: TokenSettings,
-) -> tuple[LabelledTokens, LabelledTokens]:
-    """Return the samples of the training and the validation span, purged.
+) -> tuple[LabelledTokens, LabelledTokens, Learned]:
+    """Return the samples of the training and the validation span, purged, and their time.
 
     Raises:
         ConfigError: a span holds none.
@@ -147,10 +151,10 @@ def labelled_splits(
     ]
     ends = [one.labels[column].end for one in data.series]
     what = f"labelled sequence of {lookback} tokens"
-    chosen = choose_rows(fold, data.series, table, ends, usable, model.fit.stride, what)
+    chosen = choose_rows(fold, data.series, table, ends, usable, model.fit.stride, what, lookback)
     joined = torch.from_numpy(np.concatenate(numbers))
     train, validation = (
         LabelledTokens(table, rows, lookback, joined[rows], data.form)
         for rows in (chosen.train, chosen.validation)
     )
-    return train, validation
+    return train, validation, chosen.learned

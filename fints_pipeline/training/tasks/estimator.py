@@ -76,7 +76,7 @@ def fit(job: Job) -> Fitted:
     ]
     chosen = choose_rows(
         job.fold, series, table, [label.end for label in labels], usable, model.fit.stride,
-        f"labelled window of {model.lookback} bars",
+        f"labelled window of {model.lookback} bars", model.lookback,
     )  # fmt: skip
     y_N = np.concatenate([label.value for label in labels])
     train, validation = (y_N[rows.numpy()] for rows in (chosen.train, chosen.validation))
@@ -112,6 +112,7 @@ def fit(job: Job) -> Fitted:
         target=model.target,
         label_steps=common_label_steps(job.name, experiment.data.label, series),
         scalers=scalers,
+        learned=chosen.learned,
         output="classes" if kind == "classification" else "return",
         label=column,
         label_scale=scale,

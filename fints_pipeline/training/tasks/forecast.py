@@ -100,6 +100,7 @@ def fit(job: Job) -> Fitted:
         label_steps=window.steps,
         scalers=window.scalers,
         cumulative=model.cumulative,
+        learned=window.chosen.learned,
     )
 
 
@@ -186,7 +187,7 @@ def read_window(job: Job, model: TargetModel, fold: Fold, series: Sequence[Serie
     ends = [target_end(s.labels[label].end, s.close_time, horizon) for s in series]
     usable = [~s.is_filled & window_fits(finite_rows(s), lookback, horizon) for s in series]
     what = f"window of {lookback} + {horizon} bars"
-    chosen = choose_rows(fold, series, table, ends, usable, model.fit.stride, what)
+    chosen = choose_rows(fold, series, table, ends, usable, model.fit.stride, what, lookback)
     return Windows(config, channels, place, steps, scalers, table, chosen)
 
 

@@ -104,6 +104,7 @@ def _fit_forecast(job: Job, model: FusionModel) -> Fitted:
         scalers=window.scalers,
         cumulative=model.cumulative,
         vocabulary_digest=_digest(job, model),
+        learned=window.chosen.learned,
     )
 
 
@@ -130,7 +131,7 @@ def _fit_classes(job: Job, model: FusionModel) -> Fitted:
     ]
     ends = [s.labels[column].end for s in series]
     what = f"labelled window of {lookback} bars"
-    chosen = choose_rows(fold, series, table, ends, usable, model.fit.stride, what)
+    chosen = choose_rows(fold, series, table, ends, usable, model.fit.stride, what, lookback)
     joined = torch.from_numpy(np.concatenate(numbers))
     train, validation = (
         LabelledWindows(data.windows(table, rows, lookback, 1, False), joined[rows])
@@ -162,6 +163,7 @@ def _fit_classes(job: Job, model: FusionModel) -> Fitted:
         class_names=classes.names,
         class_weights=tuple(weights.tolist()),
         vocabulary_digest=_digest(job, model),
+        learned=chosen.learned,
     )
 
 

@@ -16,6 +16,7 @@ from fints_pipeline.training.channels import finite_rows, fit_scalers, scaled_ta
 from fints_pipeline.training.config import ExperimentConfig, MaskedPatchesModel, ModelConfig
 from fints_pipeline.training.dataset import BoolArray, Columns, Dataset, load_dataset
 from fints_pipeline.training.job import Job, filled_in
+from fints_pipeline.training.learned import by_series, learned_from
 from fints_pipeline.training.loop import mean_loss
 from fints_pipeline.training.patch_samples import MaskedPatches
 from fints_pipeline.training.seeds import reproducible
@@ -37,6 +38,9 @@ def load(
     return load_dataset(lake, experiment.data, Columns(_channels(experiment, model)), span)
 
 
+WEIGHTS_SEE = ("train", "holdout")
+
+
 def fit(job: Job) -> Fitted:
     """Fit a network on hidden patches.
 
@@ -53,6 +57,9 @@ def fit(job: Job) -> Fitted:
     table = scaled_table(series, scalers)
     config = filled_in(model.network, channels=len(channels))
     parts = _split(job, model, table, cast(Any, config))
+    rows = {name: by_series(parts[name].rows.numpy(), table.offsets) for name in WEIGHTS_SEE}
+    spans = dict.fromkeys(WEIGHTS_SEE, job.fold.train)
+    learned = learned_from(spans, series, rows, cast(Any, config).lookback)
     with reproducible(experiment.seed, experiment.hardware.threads):
         task, report = job.fit(
             job.network(config), hidden_error, parts["train"], parts["holdout"], fitted=scalers
@@ -68,6 +75,7 @@ def fit(job: Job) -> Fitted:
         columns=channels,
         scalers=scalers,
         output="none",
+        learned=learned,
     )
 
 

@@ -16,6 +16,7 @@ from fints_pipeline.training.batches import Batches
 from fints_pipeline.training.bundles import Fitted
 from fints_pipeline.training.config import ExperimentConfig, MaskedTokensModel, ModelConfig
 from fints_pipeline.training.job import Job
+from fints_pipeline.training.learned import Learned, by_series, learned_from
 from fints_pipeline.training.loop import mean_loss
 from fints_pipeline.training.objectives import masked_cross_entropy
 from fints_pipeline.training.seeds import reproducible
@@ -67,6 +68,7 @@ def fit(job: Job) -> Fitted:
     length = config.max_length - FRAME
     known = TokenFrequencies(_ids_of(lines, fold.train), job.data.form.sizes)
     splits = _split(job.name, model, fold, lines, length, job.data.form)
+    learned = _learned(fold, lines, splits, length)
     with reproducible(experiment.seed, experiment.hardware.threads):
         network = known.start(job.network(config))
         task, report = job.fit(network, masked_cross_entropy, splits.train, splits.holdout)
@@ -84,6 +86,7 @@ def fit(job: Job) -> Fitted:
         metrics,
         lookback=length,
         output="none",
+        learned=learned,
         vocabulary_digest=vocabulary.digest,
     )
 
@@ -124,6 +127,15 @@ def _split(
             )
         parts[part] = MaskedTokens(table, ends, length, model.masked, form)
     return _Splits(**parts)
+
+
+def _learned(fold: Fold, lines: Sequence[TokenLine], splits: _Splits, length: int) -> Learned:
+    """Return the time that weights and early stopping saw."""
+    offsets = splits.train.table.offsets
+    own = {"train": splits.train.rows.numpy(), "holdout": splits.holdout.rows.numpy()}
+    series = [line.series for line in lines]
+    rows = {name: by_series(found, offsets) for name, found in own.items()}
+    return learned_from(dict.fromkeys(rows, fold.train), series, rows, length)
 
 
 def _ids_of(lines: Sequence[TokenLine], span: Span) -> Ids:

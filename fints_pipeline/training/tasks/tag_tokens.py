@@ -68,7 +68,7 @@ def fit(job: Job) -> Fitted:
     column = label_column(experiment, model)
     classes = classes_in_training(experiment, model, job.fold, data)
     settings = token_settings(job, model, classes)
-    last = labelled_splits(model, job.fold, data, column, classes, settings)
+    *last, learned = labelled_splits(model, job.fold, data, column, classes, settings)
     tags = _tags(job.fold, data, column, classes)
     train, validation = (
         TaggedTokens(one.table, one.rows, one.length, of_span, one.form)
@@ -93,6 +93,7 @@ def fit(job: Job) -> Fitted:
         class_names=classes.names,
         class_weights=tuple(weights.tolist()),
         vocabulary_digest=cast(FoldVocabulary, job.vocabulary).digest,
+        learned=learned,
     )
 
 
