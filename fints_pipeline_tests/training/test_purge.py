@@ -89,7 +89,7 @@ def test_a_classifier_learns_from_no_label_that_outlasts_what_training_loads(
     data = TokenData((line,), {}, FlatForm(()), {})
     classes = Classes(tuple(DIRECTIONS), tuple(DIRECTIONS.values()))
     settings = TokenSettings(model.network, 6)
-    learned, validation = classify_tokens.labelled_splits(
+    learned, validation, _ = classify_tokens.labelled_splits(
         model, fold, data, name, classes, settings
     )
     ends = own.labels[name].end
