@@ -31,7 +31,10 @@ from fints_pipeline.base.time import minutes
 
 if TYPE_CHECKING:
     from fints_pipeline.evaluation.config import BacktestConfig
+    from fints_pipeline.evaluation.inputs import Inputs
+    from fints_pipeline.evaluation.paths import HistoryPath
     from fints_pipeline.evaluation.verdict import Verdict
+    from fints_pipeline.walkforward.folds import AnyScheme
 
 CODE_VERSION = "2"
 
@@ -83,10 +86,12 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     from fints_pipeline.evaluation import artefacts, trials
     from fints_pipeline.evaluation.backtest import run
     from fints_pipeline.evaluation.inputs import read_inputs
-    from fints_pipeline.evaluation.summary import ruling, summarise, trials_of
+    from fints_pipeline.evaluation.paths import path_metrics
+    from fints_pipeline.evaluation.summary import ruling, summarise, trial_returns, trials_of
     from fints_pipeline.training.config import load_experiment
     from fints_pipeline.training.dataset import sessions_present
     from fints_pipeline.training.fold_record import has_every_month, recorded_folds
+    from fints_pipeline.walkforward.folds import CrossValidation
 
     lake = locations.lake
     experiment = load_experiment(locations.train_config(config.experiment))
@@ -100,24 +105,46 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
         )
     folds = recorded_folds(lake, experiment, sessions, has_every_month(lake, data))
     inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
-    result = run(
-        config,
-        inputs.bars,
-        inputs.predictions,
-        inputs.folds,
-        minutes(data.frequency),
-        inputs.rates,
-        inputs.dividends,
-    )
+    paths = _paths(inputs, experiment.folds)
+    results = [
+        run(
+            config if number == 0 else config.model_copy(update={"null_shifts": 0}),
+            inputs.bars,
+            path.predictions,
+            path.folds,
+            minutes(data.frequency),
+            inputs.rates,
+            inputs.dividends,
+        )
+        for number, path in enumerate(paths)
+    ]
+    result = results[0]
     tried = trials_of(result, inputs.trained)
-    trials.record(lake.root, tried)
-    summary = summarise(result, trials.competitors(lake.root, tried[0]))
+    trials.record(lake.root, tried, trial_returns(result, tried))
+    competing = trials.competitors(lake.root, tried[0])
+    summary = summarise(
+        result,
+        competing,
+        trials.returns_of(lake.root, competing),
+        horizon=inputs.horizon,
+        paths=path_metrics(results) if isinstance(experiment.folds, CrossValidation) else None,
+    )
     manifest = lake.write_bundle(
         BundleKey.of("backtests", experiment=config.experiment),
         lambda folder: artefacts.write(folder, result, summary),
         Lineage(CODE_VERSION, fingerprint([config, inputs.trained]), inputs.digests),
     )
     return Outcome(manifest, headline(summary), ruling(summary), summary)
+
+
+def _paths(inputs: Inputs, scheme: AnyScheme) -> list[HistoryPath]:
+    """What to trade: the folds as they follow each other, or each path of a cross-validation."""
+    from fints_pipeline.evaluation.paths import HistoryPath, paths_of
+    from fints_pipeline.walkforward.folds import CrossValidation
+
+    if isinstance(scheme, CrossValidation):
+        return paths_of(inputs.predictions, inputs.folds)
+    return [HistoryPath(inputs.predictions, inputs.folds)]
 
 
 def write_report(locations: Locations, config: BacktestConfig) -> BundleManifest:
@@ -147,7 +174,7 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
     wanted = {
         "net": ("total_return", "annual_return", "sharpe", "sharpe_lo", "max_drawdown"),
         "trading": ("turnover", "hit_rate", "cost_share", "fills"),
-        "inference": ("deflated", "null_p"),
+        "inference": ("probabilistic", "deflated", "null_p"),
         "forecast": ("directional_accuracy", "base_rate", "rank_ic"),
     }
     return {

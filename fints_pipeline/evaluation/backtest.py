@@ -244,7 +244,7 @@ def _null(wanted: Floats, venue: Venue, config: BacktestConfig) -> Null:
     ends = session_ends(grid.session)
     rows = len(wanted)
     least = max(config.hold, rows // len(ends))
-    if rows <= 2 * least:
+    if rows <= 2 * least or not config.null_shifts:
         return Null(np.empty(0), np.empty((0, len(ends))))
     rng = np.random.default_rng(config.seed)
     shifts = rng.integers(least, rows - least + 1, config.null_shifts)

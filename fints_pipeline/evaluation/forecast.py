@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fints_pipeline.evaluation.distribution import distribution_metrics, probability_metrics
+from fints_pipeline.evaluation.errors import error_metrics
+
 Floats = NDArray[np.float64]
 BINS = 10
 
@@ -16,8 +19,11 @@ def forecast_metrics(signals: pd.DataFrame) -> dict[str, float]:
     `directional_accuracy` counts sign(edge) = sign(return) where both are non-zero; `base_rate` is
     what always saying the commoner sign would have scored. `precision_up` is the share of up calls
     (edge beyond the threshold) that rose, `recall_up` the share of rises that were called; down
-    likewise. `ic` is Pearson's, `rank_ic` Spearman's correlation of edge and return. Models that
-    give an expected return get its `rmse`, and `rmse_ratio`: that over the RMSE of saying zero.
+    likewise, and `f1_up` is their harmonic mean. `ic` is Pearson's, `rank_ic` Spearman's
+    correlation of edge and return; `icir` is the mean over the standard deviation of each session's
+    own rank IC, over sessions of three rows or more. Errors of expected returns
+    (`evaluation.errors`), of quantiles and of probabilities (`evaluation.distribution`) follow
+    where the model gives them.
 
     Args:
         signals: rows of `evaluation.signals.signals`.
@@ -44,10 +50,35 @@ def forecast_metrics(signals: pd.DataFrame) -> dict[str, float]:
         "ic": _correlation(edge, label),
         "rank_ic": _correlation(_ranks(edge), _ranks(label)),
     }
-    expected = signals["expected_return"].to_numpy(float)[known]
-    if len(expected) and np.isfinite(expected).all():
-        scores.update(_error(expected, label))
-    return scores
+    for side in ("up", "down"):
+        scores[f"f1_{side}"] = f1(scores[f"precision_{side}"], scores[f"recall_{side}"])
+    scores["icir"] = information_ratio(edge, label, signals["session"].to_numpy()[known])
+    return {
+        **scores,
+        **error_metrics(signals),
+        **distribution_metrics(signals),
+        **probability_metrics(signals),
+    }
+
+
+def f1(precision: float, recall: float) -> float:
+    """Harmonic mean of precision and recall; 0 where both are 0, NaN where one is unknown."""
+    total = precision + recall
+    return 2 * precision * recall / total if total > 0 else total
+
+
+def information_ratio(edge: Floats, label: Floats, session: NDArray[np.datetime64]) -> float:
+    """Mean over standard deviation (ddof 1) of each session's rank IC; NaN below two of them.
+
+    Source: Grinold and Kahn, Active Portfolio Management (2000), chapter 6.
+    """
+    order = np.argsort(session, kind="stable")
+    starts = np.flatnonzero(np.diff(session[order], prepend=np.datetime64("NaT")) != 0)
+    own = np.split(order, starts[1:]) if len(order) else []
+    each = np.array([_correlation(_ranks(edge[rows]), _ranks(label[rows])) for rows in own])
+    each = each[np.isfinite(each)] if each.size else each
+    spread = float(each.std(ddof=1)) if len(each) > 1 else 0.0
+    return float(each.mean()) / spread if spread > 0 else float("nan")
 
 
 def calibration(signals: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
@@ -73,12 +104,6 @@ def calibration(signals: pd.DataFrame, bins: int = BINS) -> pd.DataFrame:
             "rows": groups.size(),
         }
     ).reset_index(drop=True)
-
-
-def _error(expected: Floats, label: Floats) -> dict[str, float]:
-    error = float(np.sqrt(np.mean((expected - label) ** 2)))
-    zero = float(np.sqrt(np.mean(label**2)))
-    return {"rmse": error, "rmse_ratio": error / zero if zero > 0 else float("nan")}
 
 
 def _share(hits: NDArray[np.bool_]) -> float:

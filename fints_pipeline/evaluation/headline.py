@@ -36,6 +36,7 @@ def print_headline(summary: dict[str, Any], page: Path, console: Console | None 
     for row in columns[0]:
         table.add_row(row, *(column[row] for column in columns), hold.get(row, ""))
     console.print(table)
+    console.print(_overfitting(summary), highlight=False)
     passed = summary["verdict"]["passed"]
     console.print(
         Panel(
@@ -45,6 +46,14 @@ def print_headline(summary: dict[str, Any], page: Path, console: Console | None 
         )
     )
     console.print("report:", str(page), soft_wrap=True, highlight=False)
+
+
+def _overfitting(summary: dict[str, Any]) -> str:
+    found = summary["overfitting"]
+    told = percent(found["probability"], 0, sign=False)
+    if found["not_told"] is not None:
+        told = f"n/a ({found['not_told']})"
+    return f"trials {count(summary['trials'])} · probability of backtest overfitting: {told}"
 
 
 def _cells(model: dict[str, Any]) -> dict[str, str]:
@@ -60,6 +69,8 @@ def _cells(model: dict[str, Any]) -> dict[str, str]:
         "fills": count(model["trading"]["fills"]),
         "direction right": percent(forecast["directional_accuracy"], sign=False),
         "  base rate": percent(forecast["base_rate"], sign=False),
+        "  Lo's correction": number(net["sharpe_lo"]),
+        "probabilistic Sharpe": percent(inference["probabilistic"], 1, sign=False),
         "deflated Sharpe": percent(inference["deflated"], 1, sign=False),
         "shift null, p": number(inference["null_p"], 3),
     }

@@ -35,6 +35,7 @@ class Inputs:
         rates: conversion rate of each foreign instrument.
         dividends: `ex_date` and `value` of each instrument that has some, as first delivered.
         trained: fingerprint of the experiment config that each model was trained with.
+        horizon: bars that a label runs over, where a model's record tells; 0 where none does.
         digests: by the key's string.
     """
 
@@ -44,6 +45,7 @@ class Inputs:
     rates: dict[str, Rate] = field(default_factory=dict)
     dividends: dict[str, pd.DataFrame] = field(default_factory=dict)
     trained: dict[str, str] = field(default_factory=dict)
+    horizon: int = 0
     digests: dict[str, str] = field(default_factory=dict)
 
 
@@ -102,14 +104,15 @@ def _read_predictions(lake: Lake, config: BacktestConfig, folds: Sequence[Fold])
             where=str(lake.root),
             fix="run the train job for its folds first",
         )
-    tables, digests = [], {}
+    tables, digests, horizon = [], {}, 0
     trained: dict[str, set[str]] = {model: set() for model in config.models}
     for key, fold in predicted.items():
         table = lake.read(key)
         PREDICTIONS.validate(table)
         frame = to_pandas(table)
         for model in config.models:
-            learned, config_fingerprint = recorded(lake, experiment, fold.key, model)
+            learned, config_fingerprint, steps = recorded(lake, experiment, fold.key, model)
+            horizon = max(horizon, steps)
             _require_same(learned, fold, str(key), model)
             _require_inside(frame[frame["model"] == model], fold)
             _require_made_by(lake, key, model)
@@ -120,12 +123,13 @@ def _read_predictions(lake: Lake, config: BacktestConfig, folds: Sequence[Fold])
         pd.concat(tables, ignore_index=True),
         tuple(predicted.values()),
         trained={model: "+".join(sorted(found)) for model, found in trained.items()},
+        horizon=horizon,
         digests=digests,
     )
 
 
-def recorded(lake: Lake, experiment: str, fold: str, model: str) -> tuple[Fold, str]:
-    """The spans and the config's fingerprint of a training, from the record beside the weights.
+def recorded(lake: Lake, experiment: str, fold: str, model: str) -> tuple[Fold, str, int]:
+    """Spans, config's fingerprint and label steps (0 if unknown) of a training, from its record.
 
     Raises:
         KeyNotFoundError: the model was not trained.
@@ -135,7 +139,8 @@ def recorded(lake: Lake, experiment: str, fold: str, model: str) -> tuple[Fold, 
     path = lake.open_bundle(key) / RECORD_FILE
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return Fold.from_json(record["fold"]), str(record["experiment_fingerprint"])
+        steps = int(record.get("label_steps") or 0)
+        return Fold.from_json(record["fold"]), str(record["experiment_fingerprint"]), steps
     except (OSError, ValueError, KeyError) as error:
         raise LakeError(f"the training record cannot be read: {error}", where=str(path)) from None
 

@@ -10,11 +10,13 @@ import pandas as pd
 
 from fints_pipeline.base.errors import KeyNotFoundError, SchemaError, nearest
 from fints_pipeline.evaluation.config import BacktestConfig, Threshold
+from fints_pipeline.evaluation.distribution import LEVELS
+from fints_pipeline.evaluation.errors import naive_error
 
 FULL_SIGNAL_QUANTILE = 0.95
 COLUMNS = (
     "fold", "instrument", "close_time", "session", "expected_return", "edge", "threshold",
-    "signal", "kelly", "label",
+    "signal", "kelly", "label", "p_up", "naive_error", *LEVELS,
 )  # fmt: skip
 
 
@@ -33,7 +35,8 @@ def signals(predictions: pd.DataFrame, model: str, config: BacktestConfig) -> pd
         One row a test prediction with `COLUMNS`, ordered by close_time; `edge` is p_up - p_down
         for a model that gives probabilities, otherwise the expected return over its standard
         deviation on the validation span; NaN where the model said nothing, with signal NaN. `kelly`
-        is the position over equity that maximises the expected growth, signed.
+        is the position over equity that maximises the expected growth, signed; `naive_error` that
+        of a naive forecast on the instrument's validation rows (`evaluation.errors`).
 
     Raises:
         KeyNotFoundError: the model has no predictions, or a fold has no validation rows.
@@ -82,8 +85,22 @@ def _fold_signals(rows: pd.DataFrame, key: str, config: BacktestConfig) -> pd.Da
             "signal": np.where(np.isnan(edge), np.nan, signal),
             "kelly": _kelly(test, validation),
             "label": test["label"].to_numpy(float),
+            "p_up": test["p_up"].to_numpy(float),
+            "naive_error": test["instrument"]
+            .map(_naive_errors(validation, config.hold))
+            .to_numpy(),
+            **{name: test[name].to_numpy(float) for name in LEVELS},
         }
     )
+
+
+def _naive_errors(validation: pd.DataFrame, lag: int) -> dict[str, float]:
+    """The naive forecast's mean error by instrument; decisions `hold` apart do not overlap."""
+    ordered = validation.sort_values("close_time")
+    return {
+        str(instrument): naive_error(rows["label"].to_numpy(float), lag)
+        for instrument, rows in ordered.groupby("instrument")
+    }
 
 
 def threshold_level(threshold: Threshold, validation_edge: np.ndarray) -> float:

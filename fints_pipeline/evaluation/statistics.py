@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -117,24 +118,49 @@ def stationary_bootstrap(
     return rows
 
 
-def sharpe_interval(
+@dataclass(frozen=True)
+class Intervals:
+    """(low, high) of each statistic; NaN where it cannot be told.
+
+    Attributes:
+        sharpe: per session.
+        mean: return of a session.
+        drawdown: the largest, a fraction.
+    """
+
+    sharpe: tuple[float, float]
+    mean: tuple[float, float]
+    drawdown: tuple[float, float]
+
+
+def bootstrap_intervals(
     returns: Floats, samples: int, block: float | None, level: float, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Percentile interval of the Sharpe ratio from the stationary bootstrap.
+) -> Intervals:
+    """Percentile intervals from histories resampled by the stationary bootstrap.
 
     Returns:
-        (low, high) that hold `level` of the resampled ratios; NaN for fewer than 2 sessions.
+        What holds `level` of the resampled statistics; NaN for fewer than 2 sessions.
     """
+    unknown = (math.nan, math.nan)
     if len(returns) < 2:
-        return math.nan, math.nan
+        return Intervals(unknown, unknown, unknown)
     drawn = returns[stationary_bootstrap(len(returns), samples, block, rng)]
-    deviation = drawn.std(axis=1, ddof=1)
+    mean, deviation = drawn.mean(axis=1), drawn.std(axis=1, ddof=1)
     usable = deviation > 1e-15
-    if not usable.any():
-        return math.nan, math.nan
-    ratios = drawn.mean(axis=1)[usable] / deviation[usable]
-    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    growth = np.cumprod(1 + drawn, axis=1)
+    peak = np.maximum(np.maximum.accumulate(growth, axis=1), 1.0)
+
+    def middle(values: Floats) -> tuple[float, float]:
+        if not values.size:
+            return unknown
+        low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
+
+    return Intervals(
+        sharpe=middle(mean[usable] / deviation[usable]),
+        mean=middle(mean),
+        drawdown=middle((1 - growth / peak).max(axis=1)),
+    )
 
 
 def permutation_p(observed: float, null: Floats) -> float:

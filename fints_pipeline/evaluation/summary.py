@@ -13,13 +13,23 @@ import pandas as pd
 from fints_pipeline.evaluation import statistics as inference
 from fints_pipeline.evaluation.backtest import BacktestResult, ModelRun
 from fints_pipeline.evaluation.capacity import capital_at
+from fints_pipeline.evaluation.comparison import compare_models
+from fints_pipeline.evaluation.distribution import probability_reliability, quantile_reliability
 from fints_pipeline.evaluation.forecast import calibration, forecast_metrics
 from fints_pipeline.evaluation.metrics import return_metrics, sharpe, trading_metrics
+from fints_pipeline.evaluation.overfitting import overfitting
 from fints_pipeline.evaluation.trials import Trial
 from fints_pipeline.evaluation.verdict import Leg, Verdict, verdict
 from fints_pipeline.walkforward.folds import Fold
 
 INTERVAL = 0.95
+
+
+def trial_returns(result: BacktestResult, tried: Sequence[Trial]) -> dict[str, pd.Series]:
+    """Net session returns by the key of each model's trial."""
+    return {
+        trial.key: result.returns(run.net) for trial, run in zip(tried, result.runs, strict=True)
+    }
 
 
 def trials_of(result: BacktestResult, trained: Mapping[str, str]) -> tuple[Trial, ...]:
@@ -45,18 +55,32 @@ def trials_of(result: BacktestResult, trained: Mapping[str, str]) -> tuple[Trial
     )
 
 
-def summarise(result: BacktestResult, competing: Sequence[Trial]) -> dict[str, Any]:
+def summarise(
+    result: BacktestResult,
+    competing: Sequence[Trial],
+    returns: Sequence[pd.Series] = (),
+    *,
+    horizon: int | None = None,
+    paths: Mapping[str, Any] | None = None,
+    audit: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """Every number of the run.
 
     Args:
         result: the backtest.
         competing: recorded trials on the same instruments and days, this run's among them.
+        returns: session returns of those of them that have some.
+        horizon: bars that a label runs over; None takes the config's `hold`.
+        paths: `evaluation.paths.path_metrics` of a cross-validation; None for a walk-forward.
+        audit: what was checked for leaks, and found.
 
     Returns:
         Nested dictionaries of JSON values; what cannot be told is None.
     """
     models = {run.model: _model(result, run, competing) for run in result.runs}
     primary = models[result.config.model]
+    overfit = overfitting(returns)
+    signals = {run.model: run.signals for run in result.runs}
     decision = verdict(
         model=result.config.model,
         fills=primary["trading"]["fills"],
@@ -65,6 +89,8 @@ def summarise(result: BacktestResult, competing: Sequence[Trial]) -> dict[str, A
         trials=len(competing),
         doubled_return=primary["doubled"]["total_return"],
         null_p=primary["inference"]["null_p"],
+        overfitting=overfit.probability,
+        cross_validated=paths is not None,
         universe_note=result.config.universe_note,
         synthetic=result.config.synthetic,
     )
@@ -82,6 +108,10 @@ def summarise(result: BacktestResult, competing: Sequence[Trial]) -> dict[str, A
         },
         "verdict": {**asdict(decision), "sentence": decision.sentence},
         "trials": len(competing),
+        "overfitting": asdict(overfit),
+        "comparison": compare_models(signals, max(result.config.hold, horizon or 0)),
+        "paths": paths,
+        "audit": list(audit),
         "models": models,
         "buy_and_hold": return_metrics(result.returns(result.buy_and_hold), year),
     }
@@ -107,6 +137,10 @@ def _model(result: BacktestResult, run: ModelRun, competing: Sequence[Trial]) ->
         "forecast": forecast_metrics(run.signals),
         "inference": _inference(result, run, net, competing),
         "calibration": calibration(run.signals).to_dict("records"),
+        "reliability": {
+            "quantiles": quantile_reliability(run.signals),
+            "rises": probability_reliability(run.signals),
+        },
         "folds": [_fold(fold, run, net, year) for fold in result.folds],
         "months": _months(net),
         "instruments": _instruments(result, run),
@@ -129,7 +163,11 @@ def _capacity(result: BacktestResult, run: ModelRun) -> dict[str, Any]:
 def _inference(
     result: BacktestResult, run: ModelRun, net: pd.Series, competing: Sequence[Trial]
 ) -> dict[str, Any]:
-    """Per-session moments, and what they allow to say; ratios in `interval` are annualised."""
+    """Per-session moments, and what they allow to say.
+
+    `interval` is of the yearly Sharpe ratio, `return_interval` of the mean session return times the
+    sessions of a year, `drawdown_interval` of the largest drawdown.
+    """
     config = result.config
     returns = net.to_numpy(float)
     ratio = sharpe(returns)
@@ -139,10 +177,11 @@ def _inference(
         len(competing), inference.trial_variance(ratios, len(returns))
     )
     rng = np.random.default_rng(config.seed)
-    interval = inference.sharpe_interval(
+    intervals = inference.bootstrap_intervals(
         returns, config.bootstrap.samples, config.bootstrap.block, INTERVAL, rng
     )
-    root = math.sqrt(config.sessions_per_year)
+    year = config.sessions_per_year
+    root = math.sqrt(year)
     return {
         "sharpe_per_session": ratio,
         "skewness": moments[2],
@@ -150,7 +189,9 @@ def _inference(
         "probabilistic": inference.probabilistic_sharpe(*moments),
         "luck_sharpe": best * root,
         "deflated": inference.probabilistic_sharpe(*moments, benchmark=best),
-        "interval": [interval[0] * root, interval[1] * root],
+        "interval": [bound * root for bound in intervals.sharpe],
+        "return_interval": [bound * year for bound in intervals.mean],
+        "drawdown_interval": list(intervals.drawdown),
         "null_p": inference.permutation_p(ratio, run.null.sharpe),
         "null_shifts": len(run.null.sharpe),
         "null_median": float(np.nanmedian(np.nan_to_num(run.null.sharpe))) * root

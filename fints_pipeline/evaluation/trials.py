@@ -10,16 +10,21 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import pandas as pd
+
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import LakeError
+from fints_pipeline.base.lake.atomic import write_text
 
 FILE = Path("trials") / "trials.jsonl"
+RETURNS = Path("trials") / "returns"
+"""One file a trial, named by its key: the session returns that it had the first time."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ class Trial:
         return not apart and bool(set(self.instruments) & set(other.instruments))
 
 
-def record(root: Path, trials: Iterable[Trial]) -> int:
+def record(
+    root: Path, trials: Iterable[Trial], returns: Mapping[str, pd.Series] | None = None
+) -> int:
     """Append the trials that are not in the ledger yet.
 
     Safe between processes: reading and appending happen under one lock. A line that a crash cut
@@ -71,12 +78,15 @@ def record(root: Path, trials: Iterable[Trial]) -> int:
     Args:
         root: the lake's root.
         trials: what was run.
+        returns: session returns by the trial's key; kept for those that have none yet.
 
     Returns:
         Number of trials appended.
     """
     path = root / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
+    for key, series in (returns or {}).items():
+        _keep_returns(root, key, series)
     with path.open("a+b") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         _drop_torn_line(stream)
@@ -114,6 +124,26 @@ def read(root: Path) -> list[Trial]:
 def competitors(root: Path, trial: Trial) -> list[Trial]:
     """The recorded trials that looked at the same instruments and days, itself among them."""
     return [other for other in read(root) if other.competes_with(trial)]
+
+
+def returns_of(root: Path, trials: Iterable[Trial]) -> list[pd.Series]:
+    """The session returns of the trials that have them, by session."""
+    found = []
+    for trial in trials:
+        path = root / RETURNS / f"{trial.key}.json"
+        if path.exists():
+            rows = json.loads(path.read_text(encoding="utf-8"))
+            days = pd.DatetimeIndex(rows["session"], name="session")
+            found.append(pd.Series(rows["return"], index=days, name=trial.key, dtype=float))
+    return found
+
+
+def _keep_returns(root: Path, key: str, series: pd.Series) -> None:
+    path = root / RETURNS / f"{key}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        days = pd.DatetimeIndex(series.index).strftime("%Y-%m-%d").tolist()
+        write_text(path, json.dumps({"session": days, "return": series.tolist()}))
 
 
 def _parse(text: str, path: Path) -> list[dict[str, Any]]:

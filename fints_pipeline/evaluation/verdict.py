@@ -6,7 +6,9 @@ The primary model's evidence survives when all of these hold on its joined test 
 2. `deflated`: the probability that its net Sharpe ratio exceeds what the best of all recorded
    trials would show by luck is above `CONFIDENCE` (deflated Sharpe ratio);
 3. `costs`: with all costs doubled it still earns money;
-4. `null`: fewer than `SIGNIFICANCE` of circular shifts of the same signal do as well.
+4. `null`: fewer than `SIGNIFICANCE` of circular shifts of the same signal do as well;
+5. `overfitting`, once there are trials enough to tell: the best of them in one half of the sessions
+   is below their median in the other less often than `MOST_OVERFIT` of the time.
 
 Otherwise the verdict names the legs that failed. Other models of the run are never considered.
 """
@@ -21,6 +23,7 @@ from fints_pipeline.base.page.words import percent
 MIN_SESSIONS = 20
 CONFIDENCE = 0.95
 SIGNIFICANCE = 0.05
+MOST_OVERFIT = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def verdict(
     trials: int,
     doubled_return: float,
     null_p: float,
+    overfitting: float = math.nan,
+    cross_validated: bool = False,
     universe_note: str | None = None,
     synthetic: bool = False,
 ) -> Verdict:
@@ -77,11 +82,13 @@ def verdict(
         trials: number of competing trials that it is deflated by.
         doubled_return: total net return with costs doubled.
         null_p: p-value against circular shifts.
+        overfitting: probability of backtest overfitting; NaN adds no leg.
+        cross_validated: the models saw days after those that they traded.
         universe_note: repeated as a survivorship warning.
         synthetic: whether the data are made up.
     """
     shifted = f"{percent(null_p, 1, sign=False)} of shifted signals do as well"
-    legs = (
+    legs: tuple[Leg, ...] = (
         Leg("trades", fills > 0 and sessions >= MIN_SESSIONS, _traded(fills, sessions)),
         Leg("deflated", deflated > CONFIDENCE, _deflated(deflated, trials)),
         Leg(
@@ -93,10 +100,19 @@ def verdict(
             f"{shifted} (under {percent(SIGNIFICANCE, 0, sign=False)} may)",
         ),
     )
+    if not math.isnan(overfitting):
+        found = f"the best trial is overfit with probability {percent(overfitting, 0, sign=False)}"
+        bound = f"(under {percent(MOST_OVERFIT, 0, sign=False)} may)"
+        legs = (*legs, Leg("overfitting", overfitting < MOST_OVERFIT, f"{found} {bound}"))
     passed = all(leg.passed for leg in legs)
     warnings = []
     if synthetic:
         warnings.append("Synthetic data: this says nothing about any real market.")
+    if cross_validated:
+        warnings.append(
+            "Cross-validated: the models learned from days after those they traded, so this is a"
+            " test of stability and not of what trading them would have earned."
+        )
     if universe_note:
         warnings.append(f"Survivorship warning: {universe_note.rstrip('.')}.")
     headline = (

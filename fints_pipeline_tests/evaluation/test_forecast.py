@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fints_pipeline.evaluation.forecast import calibration, forecast_metrics
+from fints_pipeline.evaluation.distribution import LEVELS
+from fints_pipeline.evaluation.forecast import (
+    calibration,
+    f1,
+    forecast_metrics,
+    information_ratio,
+)
 
 
 def table(edge, label, threshold=0.0, expected=None) -> pd.DataFrame:
@@ -14,6 +20,8 @@ def table(edge, label, threshold=0.0, expected=None) -> pd.DataFrame:
         {
             "edge": edge, "label": np.asarray(label, float), "threshold": threshold,
             "expected_return": np.full(len(edge), np.nan) if expected is None else expected,
+            "naive_error": np.nan, "p_up": np.nan, **dict.fromkeys(LEVELS, np.nan),
+            "session": np.datetime64("2023-01-02") + np.arange(len(edge)) // 4,
         }
     )  # fmt: skip
 
@@ -29,6 +37,27 @@ def test_counts_by_hand():
     assert found["recall_up"] == pytest.approx(1 / 3)
     assert found["precision_down"] == 1.0
     assert found["recall_down"] == pytest.approx(1 / 2)
+    assert found["f1_up"] == pytest.approx(2 / 5)
+    assert found["f1_down"] == pytest.approx(2 / 3)
+
+
+def test_f1_at_its_ends():
+    assert f1(0.0, 0.0) == 0.0
+    assert np.isnan(f1(np.nan, 0.5))
+
+
+def test_icir_is_the_mean_over_the_deviation_of_each_sessions_own():
+    rng = np.random.default_rng(0)
+    edge, label = rng.standard_normal((2, 12))
+    session = np.repeat(np.array(["2023-01-02", "2023-01-03", "2023-01-04"], "M8[D]"), [5, 5, 2])
+    each = [stats.spearmanr(edge[a:b], label[a:b])[0] for a, b in ((0, 5), (5, 10))]
+    found = information_ratio(edge, label, session)
+    assert found == pytest.approx(np.mean(each) / np.std(each, ddof=1))
+    shuffled = rng.permutation(12)
+    assert information_ratio(edge[shuffled], label[shuffled], session[shuffled]) == pytest.approx(
+        found
+    )
+    assert np.isnan(information_ratio(edge[:5], label[:5], session[:5]))
 
 
 def test_correlations_are_scipys_ties_included():

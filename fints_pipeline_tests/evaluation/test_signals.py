@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from fints_pipeline.base.errors import KeyNotFoundError, SchemaError
 from fints_pipeline.evaluation.config import BacktestConfig, Threshold
+from fints_pipeline.evaluation.distribution import LEVELS
 from fints_pipeline.evaluation.signals import signals
 
 
@@ -24,7 +25,7 @@ def rows(span: str, p_up=(), expected=(), fold: str = "2023-02-01", day: int = 1
             "fold": fold, "model": "m", "instrument": "made.UP", "close_time": times,
             "session": times.tz_localize(None).normalize(), "span": span,
             "expected_return": list(expected) or np.nan, "p_up": up, "p_down": 1 - up,
-            "p_flat": up * 0, "label": 0.0,
+            "p_flat": up * 0, "label": 0.0, **dict.fromkeys(LEVELS, np.nan),
         }
     )  # fmt: skip
 

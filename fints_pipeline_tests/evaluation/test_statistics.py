@@ -68,7 +68,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
     hits = 0
     for _ in range(200):
         returns = rng.normal(0.1, 1.0, 120)
-        low, high = statistics.sharpe_interval(returns, 300, 1.0, 0.9, rng)
+        low, high = statistics.bootstrap_intervals(returns, 300, 1.0, 0.9, rng).sharpe
         hits += low <= 0.1 <= high
     # Binomial(200, 0.9): 99.9 % of the time within ±14 of 180.
     assert 166 <= hits <= 194

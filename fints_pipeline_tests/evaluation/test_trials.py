@@ -5,6 +5,7 @@ import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fints_pipeline.base.errors import LakeError
@@ -97,3 +98,15 @@ def test_concurrent_writers_lose_and_double_nothing(tmp_path: Path):
         worker.join()
     models = [trial.model for trial in trials.read(tmp_path)]
     assert len(models) == len(set(models)) == 31
+
+
+def test_returns_are_kept_as_they_came_the_first_time(tmp_path: Path):
+    days = pd.DatetimeIndex(["2023-01-02", "2023-01-03"])
+    first, second = pd.Series([0.1, -0.2], days), pd.Series([0.3, 0.3], days)
+    other = replace(TRIAL, model="patchtst")
+    trials.record(tmp_path, [TRIAL, other], {TRIAL.key: first})
+    trials.record(tmp_path, [TRIAL], {TRIAL.key: second})
+    (found,) = trials.returns_of(tmp_path, [TRIAL, other])
+    pd.testing.assert_series_equal(
+        found, first, check_names=False, check_freq=False, check_index_type=False
+    )

@@ -18,7 +18,7 @@ from fints_pipeline.base.lake import ArrowContract, BundleKey, Lake, Lineage, fo
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.predictions import PREDICTIONS, QUANTILES
-from fints_pipeline.walkforward.folds import Fold, FoldScheme, make_folds
+from fints_pipeline.walkforward.folds import AnyScheme, Fold, FoldScheme, make_folds
 
 LINEAGE = Lineage("test", "made-up")
 EXPERIMENT = "tiny"
@@ -31,7 +31,7 @@ data:
   features: [log_return]
   label: forward_return_2
   direction_label: direction_2
-folds: {{train: {train}, validation: {validation}, test: {test}}}
+folds: {folds}
 models:
   patchtst: {{network: {{name: patchtst}}}}
 """
@@ -56,7 +56,7 @@ class World:
     skill: float = 0.0
     seed: int = 0
     symbols: tuple[str, ...] = ("made.UP", "made.TOO")
-    scheme: FoldScheme = field(default_factory=lambda: FoldScheme(train=15, validation=8, test=12))
+    scheme: AnyScheme = field(default_factory=lambda: FoldScheme(train=15, validation=8, test=12))
     horizon: int = 2
     bars_a_session: int = 13
     minutes: int = 30
@@ -123,9 +123,7 @@ class World:
         scheme = self.scheme
         train = TRAIN_YAML.format(
             instruments=", ".join(self.symbols),
-            train=scheme.train,
-            validation=scheme.validation,
-            test=scheme.test,
+            folds=scheme.model_dump_json(),
         )
         for folder, text in (("train", train), ("backtest", BACKTEST_YAML)):
             path = self.locations.configs / folder / f"{EXPERIMENT}.yaml"

@@ -35,5 +35,11 @@ GLOSSARY: dict[str, str] = {
     "Accuracy and base rate": "Share of bars whose direction was right; what always saying the "
     "commoner direction would have scored.",
     "IC, rank IC": "Pearson's and Spearman's correlation of edge and realised return.",
+    "ICIR": "Mean over standard deviation of each session's own rank IC.",
+    "Pinball, CRPS": "Losses of forecast quantiles against what came; the CRPS of a sure forecast "
+    "is its absolute error.",
+    "Brier": "Mean squared error of the probability of a rise; base is what its frequency scores.",
+    "Overfitting": "How often the best trial in one half of the sessions is below the median of "
+    "all trials in the other half (combinatorially symmetric cross-validation).",
     "RMSE ratio": "Error of the expected return over that of expecting nothing; below 1 is better.",
 }

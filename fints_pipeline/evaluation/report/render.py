@@ -10,7 +10,7 @@ from typing import Any
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.page.environment import page_environment, plotly_script
 from fints_pipeline.base.page.words import count, money, percent
-from fints_pipeline.evaluation.report import tables
+from fints_pipeline.evaluation.report import evidence, tables
 from fints_pipeline.evaluation.report.charts import charts
 from fints_pipeline.evaluation.report.glossary import GLOSSARY
 from fints_pipeline.evaluation.report.source import Material, strategy_name
@@ -66,6 +66,12 @@ def _view(material: Material) -> dict[str, Any]:
         "tiles": tables.tiles(material),
         "models": tables.models(material),
         "forecasts": tables.forecasts(material),
+        "errors": evidence.errors(material),
+        "reliability": evidence.reliability(material),
+        "comparison": evidence.comparison(material),
+        "paths": evidence.paths(material),
+        "overfitting": evidence.overfitting(material),
+        "leaks": evidence.leaks(material),
         "folds": tables.folds(material),
         "instruments": tables.instruments(material),
         "quality": tables.quality(material),

@@ -98,9 +98,10 @@ def _returns(metrics: dict[str, Any]) -> dict[str, str]:
 def forecasts(material: Material) -> Table:
     """Every model's forecast scores."""
     headings = ("Model", "Bars", "Accuracy", "Base rate", "Precision up", "Recall up",
-                "Precision down", "Recall down", "IC", "Rank IC", "RMSE ratio")  # fmt: skip
-    shares = ("directional_accuracy", "base_rate", "precision_up", "recall_up", "precision_down",
-              "recall_down")  # fmt: skip
+                "F1 up", "Precision down", "Recall down", "F1 down", "IC", "Rank IC", "ICIR",
+                "RMSE ratio")  # fmt: skip
+    shares = ("directional_accuracy", "base_rate", "precision_up", "recall_up", "f1_up",
+              "precision_down", "recall_down", "f1_down")  # fmt: skip
     rows = tuple(
         (
             name,
@@ -108,6 +109,7 @@ def forecasts(material: Material) -> Table:
             *(percent(scores[share], 1, sign=False) for share in shares),
             number(scores["ic"], 4),
             number(scores["rank_ic"], 4),
+            number(scores["icir"], 3),
             number(scores.get("rmse_ratio"), 4),
         )
         for name, model in material.metrics["models"].items()

@@ -1,0 +1,112 @@
+"""Tables of what speaks for a result and against it: errors, comparisons, paths, leak checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fints_pipeline.base.page.table import Table
+from fints_pipeline.base.page.words import count, number, percent
+from fints_pipeline.evaluation.report.source import Material
+
+BPS = 1e4
+
+
+def errors(material: Material) -> Table:
+    """Every model's errors, of returns in basis points; a dash where the model gives none."""
+    headings = ("Model", "RMSE", "MAE", "MAPE", "MASE", "Pinball", "CRPS", "In 50 %", "In 80 %",
+                "In 90 %", "Brier", "Base", "Calibration gap")  # fmt: skip
+    return Table(headings, tuple(_errors(*model) for model in material.metrics["models"].items()))
+
+
+def _errors(name: str, model: dict[str, Any]) -> tuple[str, ...]:
+    scores = model["forecast"]
+
+    def bps(key: str) -> str:
+        value = scores.get(key)
+        return number(None if value is None else value * BPS, 2)
+
+    def share(key: str, digits: int = 0) -> str:
+        return percent(scores.get(key), digits, sign=False)
+
+    return (
+        name,
+        bps("rmse"),
+        bps("mae"),
+        share("mape"),
+        number(scores.get("mase"), 3),
+        bps("pinball"),
+        bps("crps"),
+        *(share(f"coverage_{level}") for level in (50, 80, 90)),
+        number(scores.get("brier"), 4),
+        number(scores.get("brier_base"), 4),
+        share("calibration_error", 1),
+    )
+
+
+def reliability(material: Material) -> Table:
+    """What the primary model said, and how often it came so: quantiles and rises."""
+    found = material.primary["reliability"]
+    rows = [
+        (f"return at or below the {percent(row['level'], 0, sign=False)} quantile",
+         percent(row["level"], 1, sign=False), percent(row["observed"], 1, sign=False),
+         count(row["rows"]))
+        for row in found["quantiles"]
+    ]  # fmt: skip
+    rows += [
+        ("rise", percent(row["said"], 1, sign=False), percent(row["observed"], 1, sign=False),
+         count(row["rows"]))
+        for row in found["rises"]
+    ]  # fmt: skip
+    return Table(("What", "Said", "Came", "Bars"), tuple(rows))
+
+
+def comparison(material: Material) -> Table:
+    """The Diebold-Mariano test of every pair of models."""
+    rows = tuple(
+        (
+            pair["first"],
+            pair["second"],
+            pair["loss"],
+            number(pair["statistic"], 2),
+            number(pair["p"], 3),
+            count(pair["times"]),
+            count(pair["lags"]),
+        )
+        for pair in material.metrics["comparison"]
+    )
+    return Table(("First", "Second", "Loss", "Statistic", "p", "Times", "Lags"), rows, 3)
+
+
+def paths(material: Material) -> Table:
+    """The paths of a cross-validation, one row a path and model; no row for a walk-forward."""
+    rows = tuple(
+        (
+            name,
+            str(place),
+            percent(path["total_return"]),
+            number(path["sharpe"]),
+            percent(path["max_drawdown"], sign=False),
+        )
+        for name, found in (material.metrics["paths"] or {}).items()
+        for place, path in enumerate(found["paths"], start=1)
+    )
+    return Table(("Model", "Path", "Net return", "Sharpe", "Drawdown"), rows)
+
+
+def overfitting(material: Material) -> str:
+    """The probability of backtest overfitting in a sentence, or why there is none."""
+    found = material.metrics["overfitting"]
+    if found["not_told"] is not None:
+        return f"Probability of backtest overfitting: not told; {found['not_told']}."
+    told = percent(found["probability"], 0, sign=False)
+    basis = f"{count(found['trials'])} trials on {count(found['sessions'])} sessions"
+    return f"Probability of backtest overfitting: {told}, from {basis}; under 50 % is needed."
+
+
+def leaks(material: Material) -> Table:
+    """What was checked for leaks before anything was traded."""
+    rows = tuple(
+        (row["check"], row["where"], "clean" if row["passed"] else "LEAK", row["seen"])
+        for row in material.metrics["audit"]
+    )
+    return Table(("Check", "Of", "Result", "What was seen"), rows, 4)
