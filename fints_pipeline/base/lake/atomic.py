@@ -22,7 +22,7 @@ def replacing(target: Path) -> Iterator[Path]:
     The file is fsynced, renamed over ``target``, and the folder is fsynced. When the block raises,
     ``target`` stays as it was and the temporary file is removed.
     """
-    with _clear_errors(target):
+    with clear_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=target.parent)
         os.close(handle)
@@ -43,12 +43,12 @@ def publishing_folder(target: Path) -> Iterator[Path]:
 
     ``target`` must not exist yet; if another process published it meanwhile, theirs is kept.
     """
-    with _clear_errors(target):
+    with clear_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=target.parent))
         try:
             yield temporary
-            _sync_tree(temporary)
+            sync_tree(temporary)
             temporary.chmod(0o755)
             with contextlib.suppress(FileExistsError, OSError):
                 if not target.exists():
@@ -73,7 +73,7 @@ def locked(path: Path) -> Iterator[None]:
     The lock file stays. Who removes it must hold the lock, and who then finds that the file it
     locked is no longer the one at ``path`` begins anew.
     """
-    with _clear_errors(path):
+    with clear_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _held(path):
             yield
@@ -115,7 +115,8 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Flush every file and folder below ``folder`` to disk."""
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
             sync_folder(path)
@@ -125,7 +126,8 @@ def _sync_tree(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _clear_errors(target: Path) -> Iterator[None]:
+def clear_errors(target: Path) -> Iterator[None]:
+    """Turn what the operating system says of a failed write into a `LakeError`."""
     try:
         yield
     except OSError as error:

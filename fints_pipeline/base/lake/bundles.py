@@ -9,16 +9,15 @@ nothing.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fints_pipeline.base.digest import file_sha256, text_digest
 from fints_pipeline.base.errors import KeyNotFoundError, LakeError
-from fints_pipeline.base.lake.atomic import locked, publishing_folder, write_text
 from fints_pipeline.base.lake.footer import Lineage
 from fints_pipeline.base.lake.keys import hive_folder
+from fints_pipeline.base.lake.store import Store
 
 MANIFEST = "manifest.json"
 CURRENT = "current"
@@ -77,71 +76,70 @@ class BundleManifest:
 
 
 def write_bundle(
-    root: Path, key: BundleKey, writer: Callable[[Path], None], lineage: Lineage
+    store: Store, key: BundleKey, writer: Callable[[Path], None], lineage: Lineage
 ) -> BundleManifest:
     """Let ``writer`` fill an empty folder, then publish it in one step.
 
     When ``writer`` raises, what was published before stays.
     """
-    home = root / key.folder
-    home.mkdir(parents=True, exist_ok=True)
-    staging = home / "new"
-    with locked(home / ".lock"):
-        manifest = _publish(home, staging, writer, lineage)
-        write_text(home / CURRENT, _version(manifest))
-        _prune(home, keep=_version(manifest))
+    with store.locked(f"bundle-{text_digest(str(key))}"), store.scratch(key.folder / "new") as made:
+        writer(made)
+        manifest = _describe(made, lineage)
+        (made / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        version = key.folder / _version(manifest)
+        if not _is_whole(store, version, manifest):
+            store.remove_folder(version)
+            store.publish_folder(made, version)
+        with store.replacing(key.folder / CURRENT) as current:
+            current.write_text(version.name, encoding="utf-8")
+        _prune(store, version)
     return manifest
 
 
-def open_bundle(root: Path, key: BundleKey) -> Path:
-    """Return the folder of the published bundle after checking every file's SHA-256.
+def open_bundle(store: Store, key: BundleKey) -> Path:
+    """Return a local folder with the published bundle after checking every file's SHA-256.
 
     Raises:
         KeyNotFoundError: nothing was published under ``key``.
         LakeError: a file is missing or damaged.
     """
-    folder, manifest = _current(root, key)
+    version, manifest = _current(store, key)
+    folder = store.fetch_folder(version, list(manifest.files))
     damaged = _damaged_file(folder, manifest)
+    if damaged is not None and store.forget(version):
+        folder = store.fetch_folder(version, list(manifest.files))
+        damaged = _damaged_file(folder, manifest)
     if damaged is not None:
         raise LakeError(
             "a file is missing or differs from its digest",
-            where=str(damaged),
+            where=store.uri(version / damaged),
             fix=f"materialise {key} again",
         )
     return folder
 
 
-def read_manifest(root: Path, key: BundleKey) -> BundleManifest:
+def read_manifest(store: Store, key: BundleKey) -> BundleManifest:
     """Return the manifest of the published bundle, or raise `KeyNotFoundError`."""
-    return _current(root, key)[1]
-
-
-def _publish(
-    home: Path, staging: Path, writer: Callable[[Path], None], lineage: Lineage
-) -> BundleManifest:
-    shutil.rmtree(staging, ignore_errors=True)  # left over from a killed process
-    with publishing_folder(staging) as folder:
-        writer(folder)
-        manifest = _describe(folder, lineage)
-        (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    target = home / _version(manifest)
-    if target.is_dir() and _damaged_file(target, manifest) is None:
-        shutil.rmtree(staging)
-    else:
-        shutil.rmtree(target, ignore_errors=True)
-        staging.rename(target)
-    return manifest
+    return _current(store, key)[1]
 
 
 def _version(manifest: BundleManifest) -> str:
     return f"{manifest.digest[:16]}-{manifest.lineage.digest[:8]}"
 
 
-def _damaged_file(folder: Path, manifest: BundleManifest) -> Path | None:
+def _is_whole(store: Store, version: PurePosixPath, manifest: BundleManifest) -> bool:
+    """Return whether just this version lies there already, undamaged."""
+    if not store.exists(version / MANIFEST):
+        return False
+    store.forget(version)
+    return _damaged_file(store.fetch_folder(version, list(manifest.files)), manifest) is None
+
+
+def _damaged_file(folder: Path, manifest: BundleManifest) -> str | None:
     for name, sha256 in manifest.files.items():
         path = folder / name
         if not path.is_file() or file_sha256(path) != sha256:
-            return path
+            return name
     return None
 
 
@@ -152,20 +150,22 @@ def _describe(folder: Path, lineage: Lineage) -> BundleManifest:
     return BundleManifest(digest, files, lineage)
 
 
-def _current(root: Path, key: BundleKey) -> tuple[Path, BundleManifest]:
-    home = root / key.folder
+def _current(store: Store, key: BundleKey) -> tuple[PurePosixPath, BundleManifest]:
     try:
-        folder = home / (home / CURRENT).read_text(encoding="utf-8").strip()
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        name = store.fetch(key.folder / CURRENT).read_text(encoding="utf-8").strip()
+        where = key.folder / name / MANIFEST
+        text = store.fetch(where).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise KeyNotFoundError(
-            f"{key} does not exist in the lake", where=str(home), fix=f"materialise {key} first"
+            f"{key} does not exist in the lake",
+            where=store.uri(key.folder),
+            fix=f"materialise {key} first",
         ) from None
-    return folder, BundleManifest.from_json(text, str(folder / MANIFEST))
+    return where.parent, BundleManifest.from_json(text, store.uri(where))
 
 
-def _prune(home: Path, keep: str) -> None:
+def _prune(store: Store, keep: PurePosixPath) -> None:
     """Remove all versions but the current one and the one before, which may still be read."""
-    versions = [path for path in home.iterdir() if path.is_dir() and path.name != keep]
-    for path in sorted(versions, key=lambda path: path.stat().st_mtime)[:-1]:
-        shutil.rmtree(path, ignore_errors=True)
+    others = [name for name in store.oldest_first(keep.parent) if name != keep.name]
+    for name in others[:-1]:
+        store.remove_folder(keep.parent / name)

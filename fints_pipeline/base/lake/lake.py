@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -13,35 +13,44 @@ import pyarrow.parquet as pq
 from fints_pipeline.base.digest import table_digest, text_digest
 from fints_pipeline.base.errors import KeyNotFoundError, LakeError, nearest
 from fints_pipeline.base.lake import bundles
-from fints_pipeline.base.lake.atomic import locked, replacing
 from fints_pipeline.base.lake.bundles import BundleKey, BundleManifest
 from fints_pipeline.base.lake.contract import TableValidator
 from fints_pipeline.base.lake.footer import FOOTER_KEY, Footer, Lineage
 from fints_pipeline.base.lake.keys import TableKey, decode_part, encode_part, series_key
+from fints_pipeline.base.lake.store import open_store
 
 DATA_FILE = "data.parquet"
 
 
 class Lake:
-    """A folder of hive-partitioned Parquet, one file a partition.
+    """Hive-partitioned Parquet, one file a partition, in a folder or in a bucket.
 
     A write validates, stamps digest, schema and lineage into the file's footer, and becomes visible
-    in one rename; a reader sees the old content or the new, never a mixture.
+    in one step; a reader sees the old content or the new, never a mixture.
 
     Args:
-        root: The lake's folder; made on first write.
+        location: The lake's folder, made on first write, or ``s3://bucket/prefix``.
+
+    Attributes:
+        store: Where the files lie.
+        root: The folder; of a lake in a bucket, the folder of this machine that holds copies.
     """
 
-    def __init__(self, root: Path | str) -> None:
-        self.root = Path(root)
+    def __init__(self, location: Path | str) -> None:
+        self.store = open_store(location)
+        self.root = self.store.root
 
     def path(self, key: TableKey) -> Path:
-        """Return where the partition's file lies, whether it exists or not."""
-        return self.root / key.folder / DATA_FILE
+        """Return where the partition's file, or this machine's copy of it, lies or would lie."""
+        return self.root / _file(key)
+
+    def uri(self, key: TableKey) -> str:
+        """Return the address of the partition's file, whether it exists or not."""
+        return self.store.uri(_file(key))
 
     def exists(self, key: TableKey) -> bool:
         """Return whether the partition has been written."""
-        return self.path(key).is_file()
+        return self.store.exists(_file(key))
 
     def write(
         self,
@@ -160,37 +169,34 @@ class Lake:
 
     def values(self, table: str, parts: tuple[tuple[str, str], ...], name: str) -> list[str]:
         """Return the values that part ``name`` takes below ``parts``, sorted."""
-        folder = self.root / TableKey(table, parts).folder
         prefix = f"{name}="
-        if not folder.is_dir():
-            return []
-        names = (path.name for path in folder.iterdir() if path.name.startswith(prefix))
-        return sorted(decode_part(found.removeprefix(prefix)) for found in names)
+        names = self.store.folders(TableKey(table, parts).folder)
+        return sorted(
+            decode_part(one.removeprefix(prefix)) for one in names if one.startswith(prefix)
+        )
 
     def keys(self, table: str) -> Iterator[TableKey]:
         """Yield the key of every partition of ``table``, in path order."""
-        home = self.root / encode_part(table)
-        for path in sorted(home.rglob(DATA_FILE)):
-            folders = path.parent.relative_to(home).parts
-            pairs = (folder.split("=", 1) for folder in folders)
+        for path in self.store.files(PurePosixPath(encode_part(table)), DATA_FILE):
+            pairs = (folder.split("=", 1) for folder in path.parts[1:-1])
             yield TableKey(table, tuple((name, decode_part(value)) for name, value in pairs))
 
     def write_bundle(
         self, key: BundleKey, writer: Callable[[Path], None], lineage: Lineage
     ) -> BundleManifest:
         """Let ``writer`` fill an empty folder, then publish it in one step."""
-        return bundles.write_bundle(self.root, key, writer, lineage)
+        return bundles.write_bundle(self.store, key, writer, lineage)
 
     def open_bundle(self, key: BundleKey) -> Path:
         """Return a published bundle's folder after checking every file's SHA-256."""
-        return bundles.open_bundle(self.root, key)
+        return bundles.open_bundle(self.store, key)
 
     def bundle_manifest(self, key: BundleKey) -> BundleManifest:
         """Return a published bundle's manifest."""
-        return bundles.read_manifest(self.root, key)
+        return bundles.read_manifest(self.store, key)
 
     def _locked(self, key: TableKey) -> AbstractContextManager[None]:
-        return locked(self.root / ".locks" / f"{text_digest(str(key))}.lock")
+        return self.store.locked(text_digest(str(key)))
 
     def _write(
         self,
@@ -213,22 +219,26 @@ class Lake:
             notes=dict(notes or {}),
         )
         stamped = table.replace_schema_metadata({FOOTER_KEY: footer.to_json().encode()})
-        with replacing(self.path(key)) as temporary:
+        with self.store.replacing(_file(key)) as temporary:
             pq.write_table(stamped, temporary, compression="zstd", **_encodings(table.schema))
         return footer
 
     def _existing(self, key: TableKey) -> Path:
-        path = self.path(key)
-        if path.is_file():
-            return path
-        siblings = [str(other) for other in self.keys(key.table)] if self.root.is_dir() else []
+        try:
+            return self.store.fetch(_file(key))
+        except FileNotFoundError:
+            siblings = [str(other) for other in self.keys(key.table)]
         raise KeyNotFoundError(
             f"{key} does not exist in the lake",
-            where=str(path),
+            where=self.uri(key),
             fix=nearest(str(key), siblings[:2000])
             if siblings
             else f"materialise {key.table} first",
         )
+
+
+def _file(key: TableKey) -> PurePosixPath:
+    return key.folder / DATA_FILE
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:

@@ -4,14 +4,10 @@ import pytest
 
 from fints_pipeline.base.errors import KeyNotFoundError, LakeError
 from fints_pipeline.base.lake import BundleKey, Lake, Lineage
+from fints_pipeline_tests.base.lake.conftest import put
 
 KEY = BundleKey.of("models", experiment="demo", fold="2024-01-02", model="mlm")
 LINEAGE = Lineage("1", "c0ffee")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(tmp_path)
 
 
 def fill(text: str):
@@ -23,8 +19,8 @@ def fill(text: str):
     return writer
 
 
-def versions(lake: Lake) -> list[Path]:
-    return [path for path in (lake.root / KEY.folder).iterdir() if path.is_dir()]
+def versions(lake: Lake) -> list[str]:
+    return lake.store.folders(KEY.folder)
 
 
 def test_what_is_published_is_opened(lake: Lake) -> None:
@@ -61,7 +57,8 @@ def test_a_failing_writer_leaves_what_was_published(lake: Lake) -> None:
 
 def test_damage_is_found_before_loading_and_mended_by_publishing_again(lake: Lake) -> None:
     lake.write_bundle(KEY, fill("a"), LINEAGE)
-    (lake.open_bundle(KEY) / "sub" / "weights.bin").write_text("A")
+    put(lake, lake.open_bundle(KEY) / "sub" / "weights.bin", b"A")
+    lake.store.forget(KEY.folder)
     with pytest.raises(LakeError, match="differs from its digest"):
         lake.open_bundle(KEY)
     lake.write_bundle(KEY, fill("a"), LINEAGE)

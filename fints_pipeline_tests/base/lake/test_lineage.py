@@ -16,8 +16,8 @@ def key(table: str, month: str):
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(tmp_path)
+def lake(lake: Lake) -> Lake:
+    """Return a lake of either kind with three months of bars."""
     for i, month in enumerate(MONTHS):
         put(lake, "bars", month, [10 * i, 10 * i + 1, 10 * i + 2])
     return lake

@@ -1,0 +1,199 @@
+"""Where a lake's files lie: a folder of this machine, or a bucket of an object store.
+
+A store publishes files whole or not at all and holds locks between processes; `Lake` and its
+bundles know nothing else of where they are. Paths are relative to the lake's root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from fints_pipeline.base.lake.atomic import (
+    TEMPORARY_PREFIX,
+    clear_errors,
+    locked,
+    replacing,
+    sync_folder,
+    sync_tree,
+)
+
+LOCKS = ".locks"
+BUCKET_SCHEME = "s3://"
+
+
+class Store(Protocol):
+    """Files by their path below the lake's root."""
+
+    @property
+    def root(self) -> Path:
+        """A folder of this machine: the lake itself, or copies of what was read from it."""
+        ...
+
+    def uri(self, path: PurePosixPath) -> str:
+        """Return the file's address, for people."""
+        ...
+
+    def exists(self, path: PurePosixPath) -> bool:
+        """Return whether the file is there now."""
+        ...
+
+    def fetch(self, path: PurePosixPath) -> Path:
+        """Return a local file with the present content; `FileNotFoundError` if there is none."""
+        ...
+
+    def replacing(self, path: PurePosixPath) -> AbstractContextManager[Path]:
+        """Yield a temporary local path that becomes the file when the block ends well."""
+        ...
+
+    def scratch(self, path: PurePosixPath) -> AbstractContextManager[Path]:
+        """Yield an empty local folder that can be published next to ``path``; then remove it."""
+        ...
+
+    def publish_folder(self, folder: Path, path: PurePosixPath) -> None:
+        """Make a `scratch` folder's content the folder ``path``, where nothing is yet."""
+        ...
+
+    def fetch_folder(self, path: PurePosixPath, names: Sequence[str]) -> Path:
+        """Return a local folder with those of the files ``names`` below ``path`` that exist."""
+        ...
+
+    def forget(self, path: PurePosixPath) -> bool:
+        """Drop local copies at and below ``path``; return whether the original lies elsewhere."""
+        ...
+
+    def remove_folder(self, path: PurePosixPath) -> None:
+        """Remove all files below ``path``, if any."""
+        ...
+
+    def folders(self, path: PurePosixPath) -> list[str]:
+        """Return the names of the folders in ``path``, in no order."""
+        ...
+
+    def oldest_first(self, path: PurePosixPath) -> list[str]:
+        """Return the names of the folders in ``path``, the one written longest ago first."""
+        ...
+
+    def files(self, path: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
+        """Yield every file called ``name`` below ``path``, sorted."""
+        ...
+
+    def locked(self, name: str) -> AbstractContextManager[None]:
+        """Hold an exclusive lock between all processes that use the lake."""
+        ...
+
+    def refresh(self, path: PurePosixPath) -> None:
+        """Let the folder `root` show what is below ``path`` now, for who reads many files there."""
+        ...
+
+
+class FolderStore:
+    """A folder: renames publish, file locks exclude.
+
+    Args:
+        root: The folder; made on first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def uri(self, path: PurePosixPath) -> str:
+        """Return the file's path."""
+        return str(self.root / path)
+
+    def exists(self, path: PurePosixPath) -> bool:
+        """Return whether the file is there."""
+        return (self.root / path).is_file()
+
+    def fetch(self, path: PurePosixPath) -> Path:
+        """Return the file itself."""
+        found = self.root / path
+        if not found.is_file():
+            raise FileNotFoundError(str(found))
+        return found
+
+    def replacing(self, path: PurePosixPath) -> AbstractContextManager[Path]:
+        """Write beside the file, fsync, rename over it, fsync the folder."""
+        return replacing(self.root / path)
+
+    @contextmanager
+    def scratch(self, path: PurePosixPath) -> Iterator[Path]:
+        """Yield a folder on the same file system."""
+        home = (self.root / path).parent
+        with clear_errors(home):
+            home.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=home))
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def publish_folder(self, folder: Path, path: PurePosixPath) -> None:
+        """Fsync all files, rename the folder, fsync the one it is in."""
+        target = self.root / path
+        sync_tree(folder)
+        folder.chmod(0o755)
+        folder.rename(target)
+        sync_folder(target.parent)
+
+    def fetch_folder(self, path: PurePosixPath, names: Sequence[str]) -> Path:
+        """Return the folder itself."""
+        return self.root / path
+
+    def forget(self, path: PurePosixPath) -> bool:
+        """Nothing is a copy here."""
+        return False
+
+    def remove_folder(self, path: PurePosixPath) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.root / path, ignore_errors=True)
+
+    def folders(self, path: PurePosixPath) -> list[str]:
+        """List the folder."""
+        return [one.name for one in self._folders(path)]
+
+    def oldest_first(self, path: PurePosixPath) -> list[str]:
+        """List the folder, by modification time."""
+        found = self._folders(path)
+        return [one.name for one in sorted(found, key=lambda one: one.stat().st_mtime_ns)]
+
+    def _folders(self, path: PurePosixPath) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self.root / path) as entries:
+                return [
+                    one
+                    for one in entries
+                    if one.is_dir() and not one.name.startswith(TEMPORARY_PREFIX)
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def files(self, path: PurePosixPath, name: str) -> Iterator[PurePosixPath]:
+        """Walk the folder."""
+        for found in sorted((self.root / path).rglob(name)):
+            yield PurePosixPath(found.relative_to(self.root).as_posix())
+
+    def locked(self, name: str) -> AbstractContextManager[None]:
+        """Lock a file below `LOCKS`."""
+        return locked(self.root / LOCKS / f"{name}.lock")
+
+    def refresh(self, path: PurePosixPath) -> None:
+        """The folder always shows what is there."""
+
+
+def open_store(location: Path | str) -> Store:
+    """Return the store at a folder or at ``s3://bucket/prefix``.
+
+    Raises:
+        ConfigError: the address is not understood, or what object stores need is not installed.
+    """
+    if str(location).startswith(BUCKET_SCHEME):
+        from fints_pipeline.base.lake.buckets import open_bucket
+
+        return open_bucket(str(location))
+    return FolderStore(Path(location))
