@@ -145,7 +145,7 @@ def choose(locations: Locations, symbols: Sequence[str]) -> frozenset[str]:
         if not found:
             raise KeyNotFoundError(
                 f"no archive of {symbol!r} has been staged",
-                where=str(locations.lake.root),
+                where=locations.lake.location,
                 fix=nearest(symbol, known) or "put archives into the inbox and run `ingest`",
             )
         chosen |= found

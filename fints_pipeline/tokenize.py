@@ -98,7 +98,7 @@ def from_lake(
     if not plan:
         raise KeyNotFoundError(
             "the lake has no bars to tokenize",
-            where=str(lake.root),
+            where=lake.location,
             fix="run the data job first, or choose another --freq or --instrument",
         )
     for freq, instrument, dataset in plan:

@@ -59,7 +59,7 @@ def experiment_folds(lake: Lake, experiment: ExperimentConfig) -> list[Fold]:
         if instrument not in known:
             raise KeyNotFoundError(
                 f"no features of {instrument!r} at {experiment.data.frequency} in the lake",
-                where=str(lake.root),
+                where=lake.location,
                 fix="run the ingest and data jobs for it first; there are features of "
                 + (", ".join(known) or "nothing yet"),
             )

@@ -8,6 +8,8 @@ from hypothesis import settings
 
 from fints_pipeline.base.lake import Lake
 
+pytest_plugins = ["fints_pipeline_tests.servers.fixtures"]
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 # Shared machines stall now and then: a slow example is no failure. CI draws the same examples.

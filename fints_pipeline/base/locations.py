@@ -8,6 +8,12 @@ from pathlib import Path
 
 from fints_pipeline.base.errors import KeyNotFoundError, nearest
 from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.lake.store import BUCKET_SCHEME
+
+
+def lake_location(text: str) -> Path | str:
+    """Return a lake's address: a path, or the text of a bucket's, whose slashes are its own."""
+    return text if text.startswith(BUCKET_SCHEME) else Path(text)
 
 
 @dataclass(frozen=True)
@@ -15,20 +21,23 @@ class Locations:
     """Folders of one project.
 
     Attributes:
-        lake_root: Tables and bundles (``FINTS_LAKE``, default ``data_lake``).
-        inbox: Where archives are dropped (``FINTS_INBOX``, default ``data_lake/inbox``).
+        lake_root: Tables and bundles (``FINTS_LAKE``, default ``data_lake``): a folder, or
+            ``s3://bucket/prefix``.
+        inbox: Where archives are dropped (``FINTS_INBOX``, default ``data_lake/inbox``); always a
+            folder.
         configs: YAML files (``FINTS_CONFIGS``, default ``configs``).
     """
 
-    lake_root: Path
+    lake_root: Path | str
     inbox: Path
     configs: Path
 
     @classmethod
     def from_environment(cls) -> Locations:
         """Return the folders that the environment names, or the defaults below the work folder."""
-        lake_root = Path(os.environ.get("FINTS_LAKE", "data_lake"))
-        inbox = Path(os.environ.get("FINTS_INBOX", lake_root / "inbox"))
+        lake_root = lake_location(os.environ.get("FINTS_LAKE", "data_lake"))
+        beside = lake_root / "inbox" if isinstance(lake_root, Path) else "inbox"
+        inbox = Path(os.environ.get("FINTS_INBOX", beside))
         return cls(lake_root, inbox, Path(os.environ.get("FINTS_CONFIGS", "configs")))
 
     @property

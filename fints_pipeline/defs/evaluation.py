@@ -31,7 +31,7 @@ def walk_forward_backtest(context: dg.AssetExecutionContext, project: Project):
     config = backtest.load_backtest(locations.backtest_config(context.partition_key))
     result = backtest.run_backtest(locations, config)
     key = BundleKey.of("backtests", experiment=context.partition_key)
-    metadata = bundle_metadata(result.manifest, str(project.lake.root / key.folder))
+    metadata = bundle_metadata(result.manifest, project.lake.store.uri(key.folder))
     return dg.MaterializeResult(
         metadata=metadata | numbers(result.metrics) | {"verdict": result.verdict.sentence},
         data_version=data_version(result.manifest.digest, result.manifest.lineage),

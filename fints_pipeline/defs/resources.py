@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.locations import Locations, lake_location
 from fints_pipeline.defs.alarm import Alarm
 
 
@@ -31,7 +31,7 @@ class Project(dg.ConfigurableResource):
     @property
     def locations(self) -> Locations:
         """The folders."""
-        return Locations(Path(self.lake_root), Path(self.inbox), Path(self.configs))
+        return Locations(lake_location(self.lake_root), Path(self.inbox), Path(self.configs))
 
     @property
     def lake(self) -> Lake:

@@ -101,7 +101,7 @@ def _read_predictions(lake: Lake, config: BacktestConfig, folds: Sequence[Fold])
     if not predicted:
         raise KeyNotFoundError(
             f"experiment {experiment!r} has no predictions in the lake",
-            where=str(lake.root),
+            where=lake.location,
             fix="run the train job for its folds first",
         )
     tables, digests, horizon = [], {}, 0

@@ -14,12 +14,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import takewhile
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import FormatError, LakeError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.lake.atomic import locked, write_text
 from fints_pipeline.base.time import month_of, months_between
 from fints_pipeline.training.config import DataConfig, ExperimentConfig
 from fints_pipeline.walkforward.folds import (
@@ -56,16 +55,17 @@ def recorded_folds(
         LakeError: the record is damaged or cannot be written.
     """
     scheme, name = experiment.folds, scheme_fingerprint(experiment)
-    path = lake.root / "folds" / f"{experiment.experiment}.json"
-    known = _read(path).get(name, ())
+    path = PurePosixPath("folds") / f"{experiment.experiment}.json"
+    known = _read(lake, path).get(name, ())
     new = _new(known, sessions, scheme)
     if new and is_settled(new[0]):
-        with locked(lake.root / ".locks" / f"folds-{experiment.experiment}.lock"):
-            record = _read(path)
+        with lake.store.locked(f"folds-{experiment.experiment}"):
+            record = _read(lake, path)
             known = record.get(name, ())
             new = _new(known, sessions, scheme)
             kept = (*known, *takewhile(is_settled, new))
-            write_text(path, _to_json({**record, name: kept}))
+            with lake.store.replacing(path) as temporary:
+                temporary.write_text(_to_json({**record, name: kept}), encoding="utf-8")
     known = (*known, *new)
     covered = [fold for fold in known if _covers(sessions, fold)][: scheme.max_folds]
     if not covered:
@@ -120,19 +120,19 @@ def _covers(sessions: Sequence[date], fold: Fold) -> bool:
     return bool(sessions) and sessions[0] <= fold.extent.first and fold.extent.last <= sessions[-1]
 
 
-def _read(path: Path) -> Record:
-    if not path.exists():
-        return {}
+def _read(lake: Lake, path: PurePosixPath) -> Record:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(lake.store.fetch(path).read_text(encoding="utf-8"))
         return {
             name: tuple(Fold.from_json(json.dumps(fold)) for fold in folds.values())
             for name, folds in raw.items()
         }
+    except FileNotFoundError:
+        return {}
     except (OSError, ValueError, AttributeError, FormatError) as error:
         raise LakeError(
             f"the record of folds cannot be read: {error}",
-            where=str(path),
+            where=lake.store.uri(path),
             fix="restore the file; without it the folds are made anew from the sessions present",
         ) from None
 

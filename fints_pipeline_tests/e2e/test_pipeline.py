@@ -33,7 +33,7 @@ def test_nothing_is_left_to_do(finished: Locations) -> None:
 
 def test_the_broken_archive_is_quarantined_and_the_others_are_in(finished: Locations) -> None:
     records = [
-        json.loads(p.read_text()) for p in (finished.lake_root / "quarantine").glob("*.json")
+        json.loads(p.read_text()) for p in (finished.lake.root / "quarantine").glob("*.json")
     ]
     assert len(records) == 1
     assert "2024-06" in records[0]["path"]

@@ -112,12 +112,17 @@ class BucketStore:
         self.forget(path)
 
     def folders(self, path: PurePosixPath) -> list[str]:
-        """List the keys."""
-        return self.oldest_first(path)
+        """List one level of the keys."""
+        with self._clear_errors(path):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._below(path), Delimiter="/"
+            )
+            found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", ())]
+        return [one.rstrip("/").rpartition("/")[2] for one in found]
 
     def oldest_first(self, path: PurePosixPath) -> list[str]:
         """List the keys, by the time of each folder's latest object."""
-        start = len(self._key(path)) + 1
+        start = len(self._below(path))
         latest: dict[str, Any] = {}
         with self._clear_errors(path):
             for found in self._list(path):
@@ -168,6 +173,11 @@ class BucketStore:
     def _key(self, path: PurePosixPath) -> str:
         return str(PurePosixPath(self.prefix) / path)
 
+    def _below(self, path: PurePosixPath) -> str:
+        """Return what the keys of everything in a folder begin with."""
+        key = self._key(path)
+        return "" if key == "." else f"{key}/"
+
     def _path(self, key: str) -> PurePosixPath:
         return PurePosixPath(key).relative_to(self.prefix)
 
@@ -188,7 +198,7 @@ class BucketStore:
 
     def _list(self, path: PurePosixPath) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.bucket, Prefix=f"{self._key(path)}/"):
+        for page in pages.paginate(Bucket=self.bucket, Prefix=self._below(path)):
             yield from page.get("Contents", ())
 
     def _download(self, path: PurePosixPath, copy: Path) -> None:

@@ -75,6 +75,11 @@ class BundleManifest:
             raise LakeError(f"the manifest is damaged: {error}", where=where) from None
 
 
+def lock_name(key: BundleKey) -> str:
+    """Return the name of the lock that who writes the bundle holds."""
+    return f"bundle-{text_digest(str(key))}"
+
+
 def write_bundle(
     store: Store, key: BundleKey, writer: Callable[[Path], None], lineage: Lineage
 ) -> BundleManifest:
@@ -82,7 +87,7 @@ def write_bundle(
 
     When ``writer`` raises, what was published before stays.
     """
-    with store.locked(f"bundle-{text_digest(str(key))}"), store.scratch(key.folder / "new") as made:
+    with store.locked(lock_name(key)), store.scratch(key.folder / "new") as made:
         writer(made)
         manifest = _describe(made, lineage)
         (made / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")

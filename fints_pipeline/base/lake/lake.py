@@ -32,11 +32,13 @@ class Lake:
         location: The lake's folder, made on first write, or ``s3://bucket/prefix``.
 
     Attributes:
+        location: As given.
         store: Where the files lie.
         root: The folder; of a lake in a bucket, the folder of this machine that holds copies.
     """
 
     def __init__(self, location: Path | str) -> None:
+        self.location = str(location)
         self.store = open_store(location)
         self.root = self.store.root
 

@@ -45,7 +45,7 @@ class DataCatalog(Contents):
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         super().__init__(lake if isinstance(lake, Lake) else Lake(lake))
-        self._locations = Locations(self.lake.root, self.lake.root / "inbox", Path(configs))
+        self._locations = Locations(self.lake.location, self.lake.root / "inbox", Path(configs))
         self._cache = TableCache(cache_bytes)
         self._bars = BarsReader(self.lake, self._config, self._cache)
         self._queries: Queries | None = None

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -136,15 +136,19 @@ def footer_of(schema: pa.Schema, path: Path) -> Footer:
 
 def tables(lake: Lake) -> list[str]:
     """Return the names of the tables that the lake's root holds, sorted."""
-    if not lake.root.is_dir():
-        return []
-    folders = (path for path in lake.root.iterdir() if path.is_dir())
-    names = (path.name for path in folders if any(path.glob("*=*")))
-    return sorted(name for name in names if name not in NOT_TABLES and not name.startswith("."))
+    names = lake.store.folders(PurePosixPath())
+    return sorted(
+        name
+        for name in names
+        if name not in NOT_TABLES
+        and not name.startswith(".")
+        and any("=" in part for part in lake.store.folders(PurePosixPath(name)))
+    )
 
 
 def _files(lake: Lake) -> Iterator[tuple[str, Stamp]]:
     for table in tables(lake):
+        lake.store.refresh(PurePosixPath(table))
         yield from _below(str(lake.root / table))
 
 

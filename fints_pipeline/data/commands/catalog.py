@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     damaged = catalog.damaged()
     if arguments.json:
         content = {
-            "lake": str(catalog.lake.root),
+            "lake": str(catalog.lake.location),
             "series": [one.to_dict() for one in found],
             "damaged": {str(path): reason for path, reason in damaged.items()},
         }
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     if damaged:
         print(f"{len(damaged)} damaged files: `python -m fints_pipeline.data verify`")
     tables = ", ".join(catalog.tables()) or "nothing yet"
-    print(f"{len(found)} series; the lake {catalog.lake.root} holds {tables}")
+    print(f"{len(found)} series; the lake {catalog.lake.location} holds {tables}")
     return 0
 
 

@@ -36,5 +36,9 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print(f"{migration.key}: {migration.reason}")
             print(f"  rebuild: {migration.command}")
-    print(f"{lake.root}: {done} migrated, {left} left" if done or left else f"{lake.root}: current")
+    print(
+        f"{lake.location}: {done} migrated, {left} left"
+        if done or left
+        else f"{lake.location}: current"
+    )
     return 1 if left else 0

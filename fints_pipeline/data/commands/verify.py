@@ -29,5 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{finding.kind}: {finding.name}: {finding.reason}")
         print(f"  fix: {finding.fix}")
     summary = ", ".join(f"{count} {kind}" for kind, count in sorted(found.items()))
-    print(f"{lake.root}: {summary or 'all is well'}")
+    print(f"{lake.location}: {summary or 'all is well'}")
     return 1 if found else 0

@@ -1,9 +1,9 @@
-"""The bundles of a lake by walking its folders."""
+"""The bundles of a lake by the files that name their current versions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake
@@ -13,22 +13,21 @@ from fints_pipeline.base.lake.keys import decode_part
 FOLDER = "bundles"
 
 
-def bundle_homes(lake: Lake) -> Iterator[tuple[BundleKey, Path]]:
-    """Yield every bundle's key and folder; a folder counts once its first version is published."""
-    root = lake.root / FOLDER
-    for current in sorted(root.rglob(CURRENT)):
-        parts = current.parent.relative_to(root).parts
+def bundle_keys(lake: Lake) -> Iterator[BundleKey]:
+    """Yield every bundle's key; a folder counts once its first version is published."""
+    for current in lake.store.files(PurePosixPath(FOLDER), CURRENT):
+        parts = current.parts[1:-1]
         pairs = [part.partition("=") for part in parts[1:]]
         if not pairs or not all(separator for _, separator, _ in pairs):
             continue  # a file of that name inside a bundle
         values = tuple((name, decode_part(value)) for name, _, value in pairs)
-        yield BundleKey(decode_part(parts[0]), values), current.parent
+        yield BundleKey(decode_part(parts[0]), values)
 
 
 def manifests(lake: Lake) -> dict[str, BundleManifest]:
     """Return the manifest of every published bundle that has a readable one, by its name."""
     found = {}
-    for key, _ in bundle_homes(lake):
+    for key in bundle_keys(lake):
         try:
             found[str(key)] = lake.bundle_manifest(key)
         except UserError:

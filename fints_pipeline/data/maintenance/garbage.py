@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.errors import LakeError
+from fints_pipeline.base.errors import LakeError, UserError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
-from fints_pipeline.base.lake.bundles import CURRENT
+from fints_pipeline.base.lake.bundles import CURRENT, lock_name
+from fints_pipeline.base.lake.store import LOCKS, FolderStore
 from fints_pipeline.data.catalog.inventory import Inventory, Partition
-from fints_pipeline.data.maintenance.bundle_files import bundle_homes
+from fints_pipeline.data.maintenance.bundle_files import bundle_keys
 
 MIN_AGE_HOURS = 1.0
 """How long nothing may have touched what is collected: a writer may still be at work on it."""
@@ -36,12 +37,14 @@ class Garbage:
         path: Where it lies.
         size: Bytes.
         reason: Why nothing needs it.
+        lock: The lock of the lake to hold while it goes, if any.
     """
 
     kind: str
     path: Path
     size: int
     reason: str
+    lock: str | None = None
 
 
 def find_garbage(lake: Lake, min_age_hours: float = MIN_AGE_HOURS) -> list[Garbage]:
@@ -49,7 +52,14 @@ def find_garbage(lake: Lake, min_age_hours: float = MIN_AGE_HOURS) -> list[Garba
 
     Raises:
         LakeError: a partition is damaged, so that what it refers to is not known.
+        UserError: the lake lies in a bucket.
     """
+    if not isinstance(lake.store, FolderStore):
+        raise UserError(
+            "only a lake in a folder is collected: killed writers leave nothing in a bucket",
+            where=lake.location,
+            fix="let a lifecycle rule of the bucket end uploads that were never completed",
+        )
     inventory = Inventory(lake)
     partitions = inventory.look()
     if inventory.damaged:
@@ -77,8 +87,8 @@ def collect(lake: Lake, min_age_hours: float = MIN_AGE_HOURS) -> list[Garbage]:
     Raises:
         LakeError: a partition is damaged, so that what it refers to is not known.
     """
-    with locked(lake.root / ".locks" / _STAGING_LOCK):
-        return [one for one in find_garbage(lake, min_age_hours) if _remove(one)]
+    with locked(lake.root / LOCKS / _STAGING_LOCK):
+        return [one for one in find_garbage(lake, min_age_hours) if _remove(lake, one)]
 
 
 def _staged(lake: Lake, partitions: Iterable[Partition]) -> Iterator[Garbage]:
@@ -96,27 +106,29 @@ def _temporary(lake: Lake) -> Iterator[Garbage]:
 
 def _locks(lake: Lake, partitions: Iterable[Partition]) -> Iterator[Garbage]:
     needed = {f"{text_digest(str(one.key))}.lock" for one in partitions}
-    for path in _children(lake.root / ".locks"):
+    for path in _children(lake.root / LOCKS):
         if _PARTITION_LOCK.match(path.name) and path.name not in needed:
             yield Garbage("lock", path, _size(path), "its partition does not exist")
 
 
 def _bundle_versions(lake: Lake) -> Iterator[Garbage]:
-    for key, home in bundle_homes(lake):
+    for key in bundle_keys(lake):
+        home = lake.root / key.folder
         current = (home / CURRENT).read_text(encoding="utf-8").strip()
         if not (home / current).is_dir():
             continue  # damaged: an older version may be all that is left
         for folder in _children(home):
             is_version = folder.is_dir() and "=" not in folder.name
             if is_version and folder.name != current:
-                yield Garbage("bundle version", folder, _size(folder), f"{key} has a newer one")
+                reason = f"{key} has a newer one"
+                yield Garbage("bundle version", folder, _size(folder), reason, lock_name(key))
 
 
-def _remove(one: Garbage) -> bool:
+def _remove(lake: Lake, one: Garbage) -> bool:
     if one.kind == "lock" and _is_held(one.path):
         return False
-    if one.kind == "bundle version":
-        with locked(one.path.parent / ".lock"):
+    if one.lock is not None:
+        with lake.store.locked(one.lock):
             shutil.rmtree(one.path, ignore_errors=True)
     elif one.path.is_dir() and not one.path.is_symlink():
         shutil.rmtree(one.path, ignore_errors=True)

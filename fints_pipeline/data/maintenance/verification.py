@@ -16,7 +16,7 @@ from fints_pipeline.base.lake.lake import content_digest
 from fints_pipeline.base.lake.lineage import ABSENT
 from fints_pipeline.data.catalog.contracts import MIGRATE, contract_of, is_outdated
 from fints_pipeline.data.catalog.inventory import DAMAGE, Inventory, Partition, footer_of
-from fints_pipeline.data.maintenance.bundle_files import bundle_homes, manifests
+from fints_pipeline.data.maintenance.bundle_files import bundle_keys, manifests
 
 Kind = Literal["damaged", "older schema", "stale"]
 _EXTERNAL = "archives/"
@@ -107,7 +107,7 @@ def _mixed(partitions: Iterable[Partition]) -> Iterator[Finding]:
 
 
 def _bundle_files(lake: Lake) -> Iterator[Finding]:
-    for key, _ in bundle_homes(lake):
+    for key in bundle_keys(lake):
         try:
             lake.open_bundle(key)
         except UserError as error:
