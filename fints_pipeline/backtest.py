@@ -30,10 +30,13 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import minutes
 
 if TYPE_CHECKING:
+    from fints_pipeline.audit.findings import Finding
+    from fints_pipeline.evaluation.backtest import BacktestResult
     from fints_pipeline.evaluation.config import BacktestConfig
     from fints_pipeline.evaluation.inputs import Inputs
     from fints_pipeline.evaluation.paths import HistoryPath
     from fints_pipeline.evaluation.verdict import Verdict
+    from fints_pipeline.training.config import ExperimentConfig
     from fints_pipeline.walkforward.folds import AnyScheme
 
 CODE_VERSION = "2"
@@ -81,8 +84,10 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
 
     Raises:
         KeyNotFoundError: predictions, models or bars are missing.
-        LookAheadError: predictions lie outside the spans of their fold.
+        LookAheadError: predictions lie outside the spans of their fold; or a model, its scaler or
+            vocabulary, what it started from, or a feature knew what it must not.
     """
+    from fints_pipeline.audit.findings import condensed
     from fints_pipeline.evaluation import artefacts, trials
     from fints_pipeline.evaluation.backtest import run
     from fints_pipeline.evaluation.inputs import read_inputs
@@ -105,6 +110,7 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
         )
     folds = recorded_folds(lake, experiment, sessions, has_every_month(lake, data))
     inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
+    findings = _audited(locations, config, experiment, inputs)
     paths = _paths(inputs, experiment.folds)
     results = [
         run(
@@ -128,6 +134,7 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
         trials.returns_of(lake.root, competing),
         horizon=inputs.horizon,
         paths=path_metrics(results) if isinstance(experiment.folds, CrossValidation) else None,
+        audit=condensed([*findings, _fills(results)]),
     )
     manifest = lake.write_bundle(
         BundleKey.of("backtests", experiment=config.experiment),
@@ -135,6 +142,50 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
         Lineage(CODE_VERSION, fingerprint([config, inputs.trained]), inputs.digests),
     )
     return Outcome(manifest, headline(summary), ruling(summary), summary)
+
+
+def _audited(
+    locations: Locations, config: BacktestConfig, experiment: ExperimentConfig, inputs: Inputs
+) -> list[Finding]:
+    """What was checked for leaks before anything is traded.
+
+    Raises:
+        LookAheadError: a check is not clean.
+    """
+    from fints_pipeline.audit.features import audit_features
+    from fints_pipeline.audit.findings import refuse
+    from fints_pipeline.audit.fold import audit_fold
+    from fints_pipeline.features.config import FeaturesConfig
+    from fints_pipeline.walkforward.folds import Span
+
+    lake, data = locations.lake, experiment.data
+    findings = [
+        one for fold in inputs.folds for one in audit_fold(lake, experiment, fold, config.models)
+    ]
+    known = {path.stem for path in locations.dataset_configs()}
+    configs = {
+        instrument: load_config(
+            locations.dataset_config(instrument), FeaturesConfig, section="features"
+        )
+        for instrument in data.instruments
+        if instrument.partition(".")[0] in known
+    }
+    extents = [fold.extent for fold in inputs.folds]
+    span = Span(min(one.first for one in extents), max(one.last for one in extents))
+    findings += audit_features(lake, configs, data.frequency, data.features, span)
+    refuse(findings, f"the backtest of {config.experiment}")
+    return findings
+
+
+def _fills(results: Sequence[BacktestResult]) -> Finding:
+    """What the engine's own audit of every ledger has let pass."""
+    from fints_pipeline.audit.findings import Finding
+
+    ledgers = [
+        book for r in results for run in r.runs for book in (run.net, run.gross, run.doubled)
+    ]
+    seen = "every fill is later than its decision, and the fills make the equity"
+    return Finding("fills", "every ledger", True, seen, sum(len(book.fills) for book in ledgers))
 
 
 def _paths(inputs: Inputs, scheme: AnyScheme) -> list[HistoryPath]:

@@ -163,14 +163,18 @@ def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> P
 
     Raises:
         KeyNotFoundError: a model has not been trained.
-        LookAheadError: a model was trained on some of these bars.
+        LookAheadError: a model was trained on some of these bars; or it, its scaler, its vocabulary
+            or what it started from saw beyond the training span.
         LakeError: the classifier was trained with another vocabulary than the fold's.
     """
+    from fints_pipeline.audit.findings import refuse
+    from fints_pipeline.audit.fold import audit_fold
     from fints_pipeline.training.predict import predict_model
     from fints_pipeline.training.prediction_table import PREDICTIONS, joined, row_counts
 
     started = time.perf_counter()
     vocabulary = _vocabulary(lake, experiment, fold) if experiment.reads_tokens else None
+    refuse(audit_fold(lake, experiment, fold), f"predicting fold {fold.key}")
     names = [name for name in experiment.names if experiment.models[name].predicts]
     found = [predict_model(lake, experiment, fold, name, vocabulary) for name in names]
     parts = [part for part in found if part is not None]

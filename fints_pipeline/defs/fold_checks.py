@@ -40,8 +40,7 @@ def specs() -> list[dg.AssetCheckSpec]:
 
 
 def evaluate(project: Project, experiment, fold) -> Iterator[dg.AssetCheckResult]:
-    """Yield the results of `specs` for a fold whose predictions have just been written."""
-    yield training_span(project, experiment, fold)
+    """Yield the results of `specs` but the first, for a fold that has just predicted."""
     yield labels_do_not_overlap(project, experiment, fold)
     yield no_look_ahead(project, experiment, fold)
     yield drift(project, experiment, fold)
@@ -67,7 +66,8 @@ def folds_disjoint(found: dict[str, list]) -> dg.AssetCheckResult:
 
 
 def training_span(project: Project, experiment, fold) -> dg.AssetCheckResult:
-    """Return whether what each model says of itself lies before the fold's test span."""
+    """Return whether what each model saw, read from its checkpoint, lies before the fold's test."""
+    from fints_pipeline.audit.fold import audit_fold
     from fints_pipeline.training.dataset import until_validation
     from fints_pipeline.training.record import TrainingRecord
     from fints_pipeline.walkforward.folds import Fold
@@ -86,6 +86,13 @@ def training_span(project: Project, experiment, fold) -> dg.AssetCheckResult:
             wrong.append(f"{name} belongs to other spans")
         if months and latest > last_month:
             wrong.append(f"{name} read {latest}, and validation ends in {last_month}")
+    findings = audit_fold(project.lake, experiment, fold)
+    lines += ["", "| check | of | result | seen |", "|---|---|---|---|"]
+    lines += [
+        f"| {one.check} | {one.where} | {'clean' if one.passed else 'LEAK'} | {one.seen} |"
+        for one in findings
+    ]
+    wrong += [f"{one.check}, {one.where}: {one.seen}" for one in findings if not one.passed]
     return _result("training_span", wrong, lines)
 
 

@@ -94,6 +94,8 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     from fints_pipeline.schemas.predictions import PREDICTIONS
 
     experiment, fold = _fold(context, project)
+    # Before the predictions, which refuse a leak: the check shows red with its evidence.
+    yield fold_checks.training_span(project, experiment, fold)
     result = train.write_predictions(project.lake, experiment, fold)
     key = fold_key("predictions", experiment.experiment, fold.key)
     PREDICTIONS.validate(project.lake.read(key))

@@ -6,22 +6,27 @@ ask for a model that knows something. No network is trained.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from fints_pipeline.base.frames import to_arrow
 from fints_pipeline.base.lake import ArrowContract, BundleKey, Lake, Lineage, fold_key, series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.predictions import PREDICTIONS, QUANTILES
+from fints_pipeline.training.config import DataConfig
+from fints_pipeline.training.dataset import Columns, load_dataset
+from fints_pipeline.training.learned import learned_from
+from fints_pipeline.training.record import TrainingRecord
 from fints_pipeline.walkforward.folds import AnyScheme, Fold, FoldScheme, make_folds
 
 LINEAGE = Lineage("test", "made-up")
 EXPERIMENT = "tiny"
+KEY = ("instrument", "open_time", "close_time", "session")
 MODELS = ("classifier", "patchtst")
 TRAIN_YAML = """\
 experiment: tiny
@@ -67,6 +72,10 @@ class World:
         self.lake = Lake(self.locations.lake_root)
         self.days = [day.date() for day in pd.bdate_range("2023-01-02", periods=self.sessions)]
         self.folds = make_folds(self.days, self.scheme)
+        self.data = DataConfig(
+            instruments=self.symbols, frequency=self.frequency, features=("log_return",),
+            label="forward_return_2", direction_label="direction_2",
+        )  # fmt: skip
         rng = np.random.default_rng(self.seed)
         self.bars = {symbol: self._bars(symbol, rng) for symbol in self.symbols}
         self._write_bars()
@@ -114,10 +123,21 @@ class World:
                 key = series_key("bars", self.frequency, symbol, str(month))
                 table = to_arrow(rows, BARS.arrow_schema)
                 self.lake.write(key, table, BARS, LINEAGE)
-                # Of the features, a backtest reads the sessions alone.
                 key = series_key("features", self.frequency, symbol, str(month))
-                session = table.select(["session"])
-                self.lake.write(key, session, ArrowContract("features", session.schema), LINEAGE)
+                features = table.select([*KEY, "is_filled"])
+                returns = np.log(rows["close"] / rows["open"]).to_numpy(float)
+                features = features.append_column("log_return", pa.array(returns))
+                self.lake.write(key, features, ArrowContract("features", features.schema), LINEAGE)
+                self._write_labels(table, symbol, str(month))
+
+    def _write_labels(self, table: pa.Table, symbol: str, month: str) -> None:
+        """Labels that end with their own bar: those that are scored stand in the predictions."""
+        key = series_key("labels", self.frequency, symbol, month)
+        columns = {name: table[name] for name in KEY}
+        columns["forward_return_2"] = pa.array(np.zeros(table.num_rows))
+        columns["forward_return_2_end"] = table["close_time"]
+        labels = pa.table(columns)
+        self.lake.write(key, labels, ArrowContract("labels", labels.schema), LINEAGE)
 
     def _write_configs(self) -> None:
         scheme = self.scheme
@@ -153,9 +173,28 @@ class World:
     def write_record(self, fold: Fold, model: str, experiment: str = "first") -> None:
         """Publish a model's training record as training does, without the weights."""
 
+        series = load_dataset(
+            self.lake, self.data, Columns(features=("log_return",)), fold.extent
+        ).series
+        rows = {
+            name: [np.flatnonzero(fold.spans[name].mask(one.session)) for one in series]
+            for name in ("train", "validation")
+        }
+        record = TrainingRecord.model_validate(
+            {
+                "experiment": EXPERIMENT, "experiment_fingerprint": experiment, "model": model,
+                "network": {"name": "patchtst"}, "fold": fold.to_json(), "inputs": {},
+                "frequency": self.frequency, "seed": 0, "threads": 1, "torch_version": "none",
+                "metrics": {}, "lookback": 1, "learned": learned_from(fold.spans, series, rows, 1),
+                "fit": {
+                    "samples": 1, "early_stopping_samples": 1, "parameters": 1, "steps": 1,
+                    "best_epoch": 1, "stopped_by": "epochs", "history": (),
+                },
+            }
+        )  # fmt: skip
+
         def writer(folder: Path) -> None:
-            text = json.dumps({"fold": fold.to_json(), "experiment_fingerprint": experiment})
-            (folder / "training.json").write_text(text)
+            record.write(folder)
 
         self.lake.write_bundle(model_key(fold, model), writer, LINEAGE)
 

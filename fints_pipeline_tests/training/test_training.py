@@ -165,6 +165,8 @@ def test_a_model_refuses_the_bars_it_was_trained_on(trained: TrainedToy) -> None
     fold = trained.fold
     early = Fold(fold.key, fold.train, Span(fold.train.last, fold.train.last), fold.test)
     with pytest.raises(LookAheadError, match="it was trained on"):
+        predict_model(trained.lake, trained.experiment, early, "patchtst", None)
+    with pytest.raises(LookAheadError, match="trained on"):
         train.write_predictions(trained.lake, trained.experiment, early)
 
 
