@@ -17,6 +17,7 @@ FIT = {"epochs": 1, "batch_size": 64, "learning_rate": 0.01, "stride": 4}
 WINDOW = {"lookback": 16, "horizon": 4}
 PATCHES = {"lookback": 16, "patch": 4, "stride": 4, "width": 8, "heads": 2, "feed_forward": 16,
            "layers": 1}  # fmt: skip
+DRAWN = {"lookback": 16, "horizon": 4, "width": 8, "feed_forward": 8, "layers": 1}
 TREES = {"name": "lightgbm", "trees": 5, "leaf_samples": 20}
 NORMAL, QUANTILE = {"kind": "normal"}, {"kind": "quantile"}
 MODELS: dict[str, dict[str, Any]] = {
@@ -31,6 +32,18 @@ MODELS: dict[str, dict[str, Any]] = {
     },
     "itransformer": {
         "network": {"name": "itransformer", **WINDOW, "width": 8, "heads": 2, "feed_forward": 16},
+    },
+    "drawn paths": {
+        "network": {"name": "time_series_transformer", **DRAWN, "paths": 20,
+                    "head": {"kind": "student_t"}},
+    },
+    "direct quantiles": {
+        "network": {"name": "time_series_transformer_quantiles", **DRAWN, "head": QUANTILE},
+        "cumulative": True,
+    },
+    "tft": {
+        "network": {"name": "tft", **WINDOW, "width": 8, "heads": 2, "head": QUANTILE},
+        "cumulative": True,
     },
     "drift": {"network": {"name": "drift", **WINDOW, "channel": "change"}},
     "repeat_last": {"network": {"name": "repeat_last", "horizon": 4, "channel": "change"}},
