@@ -42,3 +42,20 @@ def test_the_tokens_entry_says_what_is_missing(tmp_path, capsys) -> None:
     assert list(markets(tmp_path)) == []
     printed = capsys.readouterr().out
     assert all(f"{name}: no data" in printed for name in ("SPY", "BTCUSDT", "EURUSD", "SPXUSD"))
+
+
+def test_the_step_benchmark_counts_windows_and_multiplications() -> None:
+    import torch
+
+    from benchmarks.train_step import CHANNELS, speed
+    from fints_pipeline.models.patchtst import PatchTSTConfig
+
+    config = PatchTSTConfig(lookback=32, horizon=4, layers=1, width=8, heads=2, feed_forward=16)
+    found = speed(config, torch.device("cpu"), half=False, compiled=False, batch=2)
+    series, patches = 2 * CHANNELS, config.patches
+    layer = 8 * 24 + 8 * 8 + 2 * 8 * 16 + 2 * patches * 8
+    multiplied = series * (patches * (16 * 8 + layer) + patches * 8 * 4)
+    # A multiplication and an addition each; the backward pass takes twice the forward's, less the
+    # gradient of the windows, which nobody asks for.
+    expected = 2 * (3 * multiplied - series * patches * 16 * 8)
+    assert found.flops / found.windows * 2 == pytest.approx(expected, rel=1e-6)

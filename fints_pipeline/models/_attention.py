@@ -50,5 +50,8 @@ def scores(q_GKN: Tensor, k_GKN: Tensor, earlier_GNN: Tensor | None = None) -> T
 
 def mix(scores_GNN: Tensor, v_GKN: Tensor) -> Tensor:
     """Return softmax(scores) · values (G, N, K)."""
+    if torch.is_autocast_enabled(scores_GNN.device.type):
+        # Autocast picks a type for each product, of the backward pass too; ours would mix them.
+        return torch.bmm(scores_GNN.softmax(-1), v_GKN.transpose(1, 2))
     mixed: Tensor = SoftmaxMix.apply(scores_GNN, v_GKN)  # type: ignore[no-untyped-call]
     return mixed

@@ -230,6 +230,23 @@ def test_attention_and_its_gradients_equal_torchs() -> None:
         torch.testing.assert_close(mine, theirs)
 
 
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_step_in_mixed_precision(residual: bool) -> None:
+    network = perturbed(PatchTSTConfig(residual_attention=residual, dropout=0.0))
+    past = torch.randn(2, 336, 3)
+    with torch.no_grad():
+        exact = network(past)
+    with torch.autocast("cpu", torch.bfloat16):
+        forecast = network(past)
+        loss = forecast.square().mean()
+    torch.autograd.backward(loss)
+    assert (forecast - exact).abs().mean() < 0.05 * exact.abs().mean()
+    gradient = network.encoder.layers[0].queries_keys_values.weight.grad
+    assert gradient is not None
+    assert torch.isfinite(gradient).all()
+    assert (gradient != 0).any()
+
+
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.75])
 def test_dropout_keeps_the_share_and_the_expected_value(p: float) -> None:
     torch.manual_seed(0)
