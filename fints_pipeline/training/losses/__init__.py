@@ -4,7 +4,7 @@
 them is light: torch is imported when one is computed.
 """
 
-from fints_pipeline.training.losses.base import ClassLoss, ForecastLoss, Loss
+from fints_pipeline.training.losses._base import ClassLoss, ForecastLoss, Loss
 
 PACKAGE = "fints_pipeline.training.losses"
 

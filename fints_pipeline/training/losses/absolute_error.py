@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fints_pipeline.training.losses.base import ForecastLoss
+from fints_pipeline.training.losses._base import ForecastLoss
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from fints_pipeline.training.losses.base import ClassLoss
+from fints_pipeline.training.losses._base import ClassLoss
 
 if TYPE_CHECKING:
     from torch import Tensor
