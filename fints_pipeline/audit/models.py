@@ -163,7 +163,9 @@ def _uncentred(scaler: Scaler) -> tuple[str, ...]:
     """The columns that were fitted so that 0 stays 0."""
     numbers = _numbers(scaler)
     if isinstance(scaler, QuantileNormalScaler):
-        kept = np.all(numbers == -numbers[:, ::-1], axis=1)
+        # Interpolated from both ends, the halves mirror each other to rounding.
+        apart = np.abs(numbers + numbers[:, ::-1]).max(axis=1)
+        kept = apart <= ALIKE * np.abs(numbers).max(axis=1)
     else:
         kept = numbers[:, 0] == 0.0
     return tuple(name for name, one in zip(scaler.columns, kept, strict=True) if one)

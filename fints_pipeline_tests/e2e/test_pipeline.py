@@ -189,7 +189,7 @@ def test_a_missing_purge_turns_its_check_red(
     project = Project.from_locations(finished)
     assert fold_checks.labels_do_not_overlap(project, experiment(finished), close).passed
     monkeypatch.setattr(
-        "fints_pipeline.walkforward.folds.purged", lambda end, before: np.ones(len(end), bool)
+        "fints_pipeline.walkforward.masks._apart", lambda part, *_: np.ones(len(part), bool)
     )
     assert not fold_checks.labels_do_not_overlap(project, experiment(finished), close).passed
 
