@@ -32,6 +32,7 @@ from fints_pipeline.training.dataset import (
     until_validation,
 )
 from fints_pipeline.training.fold_record import has_every_month, recorded_folds
+from fints_pipeline.training.fold_table import fold_table_key, publish_fold_table
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import NullTracker, Tracker
 from fints_pipeline.walkforward.folds import Fold
@@ -234,7 +235,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     lake = Lake(args.lake) if args.lake is not None else Locations.from_environment().lake
     folds = experiment_folds(lake, experiment)
     if args.list_folds:
-        console.print_folds(folds)
+        _, table = publish_fold_table(lake, experiment, folds)
+        folder = lake.open_bundle(fold_table_key(experiment.experiment))
+        console.print_folds(table, folder)
         return 0
     chosen = console.choose_folds(folds, args.fold)
     models = console.choose_models(experiment, args.model)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -31,8 +32,16 @@ def run(folder: Path, *arguments: str) -> int:
 def test_folds_are_listed(project_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(project_folder, "--list-folds") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 2
-    assert lines[1].split()[:4] == ["2024-02-06", "2024-01-10", "…", "2024-01-29"]
+    assert len(lines) == 1 + 2 * 4 + 1
+    fold = ["2024-02-06", "train", "2024-01-10", "2024-01-29", "20", "1,600"]
+    assert lines[1].split()[:6] == fold
+    assert [line.split()[0] for line in lines[2:5]] == ["validation", "test", "embargo"]
+    folder = Path(lines[-1].rpartition(": ")[2])
+    table = pd.read_csv(folder / "folds.csv")
+    assert lines[2].split()[6] == str(table["purged"].iloc[1]) == str(2 * 4)
+    assert set(table["context"]) == {16}
+    assert (folder / "timeline.svg").read_text().startswith("<svg")
+    assert len(pd.read_parquet(folder / "folds.parquet")) == len(table) == 8
 
 
 def test_a_fold_is_trained_and_predicted(

@@ -4,18 +4,21 @@ import dagster as dg
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.defs import fold_checks
+from fints_pipeline.defs import fold_checks, pictures
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, fold_partition, register
 from fints_pipeline.defs.resources import Project
 
 
 @dg.asset(
-    deps=[dg.AssetDep("features", partition_mapping=dg.AllPartitionMapping())],
+    deps=[
+        dg.AssetDep(name, partition_mapping=dg.AllPartitionMapping())
+        for name in ("features", "labels")
+    ],
     group_name="models",
     kinds={"yaml"},
     owners=["team:research"],
-    code_version="1",
+    code_version="2",
     check_specs=[
         dg.AssetCheckSpec(
             "folds_disjoint",
@@ -32,11 +35,14 @@ def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
     register(context.instance, EXPERIMENTS, sorted(found))
     register(context.instance, FOLDS, fold_keys(found))
     yield fold_checks.folds_disjoint(found)
+    tables, uncounted = fold_tables(project.locations, found)
     yield dg.MaterializeResult(
         metadata={
             "folds": dg.MetadataValue.md(_table(found)),
             "count": len(fold_keys(found)),
             "waiting": dg.MetadataValue.json(waiting),
+            **pictures.of_folds(project.lake, tables),
+            **({"uncounted": dg.MetadataValue.json(uncounted)} if uncounted else {}),
         },
         data_version=dg.DataVersion(
             fingerprint({name: [fold.to_json() for fold in folds] for name, folds in found.items()})
@@ -62,6 +68,22 @@ def complete_folds(locations: Locations) -> tuple[dict[str, list], dict[str, str
         except UserError as error:  # its instruments have not arrived, or too few sessions
             waiting[experiment.experiment] = error.what
     return folds, waiting
+
+
+def fold_tables(locations: Locations, found: dict[str, list]) -> tuple[dict, dict[str, str]]:
+    """Write the fold table of each experiment; return the tables, and why others have none."""
+    from fints_pipeline.base.errors import UserError
+    from fints_pipeline.training.config import load_experiment
+    from fints_pipeline.training.fold_table import publish_fold_table
+
+    tables, uncounted = {}, {}
+    for name, folds in found.items():
+        experiment = load_experiment(locations.train_config(name))
+        try:
+            _, tables[name] = publish_fold_table(locations.lake, experiment, folds)
+        except UserError as error:  # labels that have not been made yet
+            uncounted[name] = error.what
+    return tables, uncounted
 
 
 def fold_keys(found: dict[str, list]) -> list[str]:

@@ -1,6 +1,7 @@
 """What the page draws of a series partition."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -52,6 +53,28 @@ def of_predictions(frame: pd.DataFrame) -> dict[str, dg.MetadataValue]:
     rows = said.groupby([frame["model"], frame["instrument"]], sort=True)
     shown = {f"{model} {name}": part.to_numpy(float) for (model, name), part in rows}
     return _drawn(forecasts=sketch.rows(dict(list(shown.items())[:_MOST_ROWS])))
+
+
+def of_folds(lake, tables: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
+    """Return each experiment's folds as a timeline, its table, and where both lie."""
+    from fints_pipeline.training.fold_table import fold_table_key
+
+    shown: dict[str, dg.MetadataValue] = {}
+    for name, table in tables.items():
+        folder = lake.open_bundle(fold_table_key(name))
+        picture = (folder / "timeline.svg").read_text(encoding="utf-8")
+        shown[f"{name}_timeline"] = dg.MetadataValue.md(sketch.as_markdown(picture, "folds"))
+        shown[f"{name}_table"] = dg.MetadataValue.md(_markdown(table.spans))
+        shown[f"{name}_files"] = dg.MetadataValue.path(str(folder))
+    return shown
+
+
+def _markdown(spans: pd.DataFrame) -> str:
+    lines = [f"| {' | '.join(spans.columns)} |", "|" + "---|" * len(spans.columns)]
+    for row in spans.itertuples(index=False):
+        cells = ("" if pd.isna(value) else f"{value}".removesuffix(" 00:00:00") for value in row)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def _ends(frame: pd.DataFrame) -> tuple[str, str]:

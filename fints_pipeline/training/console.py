@@ -9,10 +9,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from fints_pipeline.base.errors import KeyNotFoundError, nearest
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import MlflowTracker, NullTracker, Tracker
+from fints_pipeline.walkforward.fold_table import SPANS, FoldTable
 from fints_pipeline.walkforward.folds import Fold
 
 
@@ -27,7 +30,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--config", type=Path, required=True, help="YAML file under configs/train/")
     add("--fold", metavar="KEY", help="train this fold alone: the date of its first test session")
-    add("--list-folds", action="store_true", help="print the folds that the lake suffices for")
+    add(
+        "--list-folds",
+        action="store_true",
+        help="count the folds that the lake suffices for, print them and write the fold table",
+    )
     add(
         "--model",
         metavar="NAME",
@@ -85,12 +92,33 @@ def show_progress() -> None:
     log.setLevel(logging.INFO)
 
 
-def print_folds(folds: Sequence[Fold]) -> None:
-    """Print a line a fold."""
-    print(f"{'fold':<12}{'train':<26}{'validation':<26}{'test':<26}")
-    for fold in folds:
-        spans = (f"{span.first} … {span.last}" for span in fold.spans.values())
-        print(f"{fold.key:<12}" + "".join(f"{span:<26}" for span in spans).rstrip())
+def print_folds(table: FoldTable, folder: Path) -> None:
+    """Print a line a fold and span, the paths of a cross-validation, and where the files lie.
+
+    Args:
+        table: what `training.fold_table` counted.
+        folder: of its bundle.
+    """
+    print(
+        f"{'fold':<24}{'span':<12}{'first':<12}{'last':<12}{'sessions':>8}{'rows':>10}{'kept':>10}"
+        f"{'purged':>8}  labels, UTC"
+    )
+    for row in table.spans.itertuples():
+        labels = "" if row.kept == 0 else f"{row.label_start:%F %R} … {row.label_end:%F %R}"
+        name = row.fold if row.span == SPANS[0] else ""
+        print(
+            f"{name:<24}{row.span:<12}{_day(row.first):<12}{_day(row.last):<12}{row.sessions:>8}"
+            f"{row.rows:>10,}{row.kept:>10,}{row.purged:>8,}  {labels}".rstrip()
+        )
+    for number, path in table.paths.groupby("path"):
+        taken = ", ".join(f"{_day(part.first)} from {part.fold}" for part in path.itertuples())
+        print(f"path {number}: {taken}")
+    context = int(table.spans["context"].max())
+    print(f"purged with a context of {context} bars; table and timeline: {folder}")
+
+
+def _day(session: pd.Timestamp) -> str:
+    return "–" if pd.isna(session) else f"{session:%F}"
 
 
 def print_fold(fold: Fold, number: int, count: int) -> None:

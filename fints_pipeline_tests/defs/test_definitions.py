@@ -16,7 +16,7 @@ GRAPH = {
     "features": (("bars",), "instrument|month", "features"),
     "labels": (("bars", "features"), "instrument|month", "features"),
     "brooks_tokens": (("bars", "brooks_tokens"), "instrument|month", "tokens"),
-    "walk_forward_folds": (("features",), None, "models"),
+    "walk_forward_folds": (("features", "labels"), None, "models"),
     "token_vocabulary": (("brooks_tokens",), "folds", "tokens"),
     "pretrained_models": (("features", "token_vocabulary"), "folds", "models"),
     "trained_models": (
