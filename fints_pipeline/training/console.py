@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -111,13 +112,14 @@ def print_folds(table: FoldTable, folder: Path) -> None:
             f"{row.rows:>10,}{row.kept:>10,}{row.purged:>8,}  {labels}".rstrip()
         )
     for number, path in table.paths.groupby("path"):
-        taken = ", ".join(f"{_day(part.first)} from {part.fold}" for part in path.itertuples())
+        groups = zip(path["first"], path["fold"], strict=True)
+        taken = ", ".join(f"{_day(first)} from {fold}" for first, fold in groups)
         print(f"path {number}: {taken}")
     context = int(table.spans["context"].max())
     print(f"purged with a context of {context} bars; table and timeline: {folder}")
 
 
-def _day(session: pd.Timestamp) -> str:
+def _day(session: Any) -> str:
     return "–" if pd.isna(session) else f"{session:%F}"
 
 

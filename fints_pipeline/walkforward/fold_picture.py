@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from fints_pipeline.base.page.lanes import Stretch, lanes
@@ -29,7 +31,9 @@ def timeline(intervals: pd.DataFrame) -> str:
     zero, width = start.min(), end.max() - start.min()
     drawn = {
         str(fold): [
-            Stretch((run.start - zero) / width, (run.end - zero) / width, run.kind, _words(run))
+            Stretch(
+                (run.start - zero) / width, (run.end - zero) / width, str(run.kind), _words(run)
+            )
             for run in rows.itertuples()
         ]
         for fold, rows in runs.groupby("fold", sort=False)
@@ -44,7 +48,5 @@ def joined(intervals: pd.DataFrame) -> pd.DataFrame:
     return intervals.assign(end=following.fillna(intervals["end"]))
 
 
-def _words(run: object) -> str:
-    values = run._asdict()  # type: ignore[attr-defined]
-    first, last = (f"{values[name]:%Y-%m-%d}" for name in ("first", "last"))
-    return f"{values['kind']}: {first} to {last}, {values['rows']:,} bars"
+def _words(run: Any) -> str:
+    return f"{run.kind}: {run.first:%Y-%m-%d} to {run.last:%Y-%m-%d}, {run.rows:,} bars"
