@@ -113,7 +113,7 @@ def print_folds(table: FoldTable, folder: Path) -> None:
         )
     for number, path in table.paths.groupby("path"):
         groups = zip(path["first"], path["fold"], strict=True)
-        taken = ", ".join(f"{_day(first)} from {fold}" for first, fold in groups)
+        taken = ", ".join(f"{_day(first)} from {fold!s}" for first, fold in groups)
         print(f"path {number}: {taken}")
     context = int(table.spans["context"].max())
     print(f"purged with a context of {context} bars; table and timeline: {folder}")
