@@ -104,6 +104,7 @@ def print_folds(table: FoldTable, folder: Path) -> None:
         f"{'fold':<24}{'span':<12}{'first':<12}{'last':<12}{'sessions':>8}{'rows':>10}{'kept':>10}"
         f"{'purged':>8}  labels, UTC"
     )
+    row: Any
     for row in table.spans.itertuples():
         labels = "" if row.kept == 0 else f"{row.label_start:%F %R} … {row.label_end:%F %R}"
         name = row.fold if row.span == SPANS[0] else ""
@@ -113,7 +114,7 @@ def print_folds(table: FoldTable, folder: Path) -> None:
         )
     for number, path in table.paths.groupby("path"):
         groups = zip(path["first"], path["fold"], strict=True)
-        taken = ", ".join(f"{_day(first)} from {fold!s}" for first, fold in groups)
+        taken = ", ".join(f"{_day(first)} from {fold}" for first, fold in groups)
         print(f"path {number}: {taken}")
     context = int(table.spans["context"].max())
     print(f"purged with a context of {context} bars; table and timeline: {folder}")
