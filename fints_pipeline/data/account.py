@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from fints_pipeline.data.calendars import Segments
 from fints_pipeline.data.cleaning import CleanRows
 from fints_pipeline.data.filling import missing_after
 from fints_pipeline.data.halts import halts
 from fints_pipeline.data.quality import QualityReport, RuleCount
+from fints_pipeline.data.rows import Rows
 from fints_pipeline.data.rules import Schedule
 from fints_pipeline.data.splits import SplitDoubts
 
@@ -19,7 +19,7 @@ def quality_report(
     rows_in: int,
     cleaned: CleanRows,
     flagged: tuple[RuleCount, ...],
-    filled: pd.DataFrame,
+    filled: Rows,
     schedule: Schedule,
     until: np.datetime64,
     halt_minutes: int,
@@ -41,7 +41,7 @@ def quality_report(
     segments, rows = schedule.segments, cleaned.rows
     regular = ~segments.extended
     due = np.where(regular, _due(segments, schedule.step, until), 0)
-    made = np.bincount(filled["segment"].to_numpy(), minlength=len(segments))
+    made = np.bincount(filled["segment"], minlength=len(segments))
     sessions, of = np.unique(segments.session, return_inverse=True)
     seen = np.bincount(of, weights=made, minlength=len(sessions)) > 0
     missing = np.bincount(of, weights=due - made * regular, minlength=len(sessions))
@@ -76,11 +76,9 @@ def _due(segments: Segments, step: np.timedelta64, until: np.datetime64) -> np.n
     return np.where(until >= segments.end, whole, so_far)
 
 
-def _longest_gap(
-    rows: pd.DataFrame, segments: Segments, step: np.timedelta64, until: np.datetime64
-) -> int:
+def _longest_gap(rows: Rows, segments: Segments, step: np.timedelta64, until: np.datetime64) -> int:
     gaps = missing_after(rows, segments, step, until)
-    return int(gaps.max(initial=0, where=~segments.extended[rows["segment"].to_numpy()]))
+    return int(gaps.max(initial=0, where=~segments.extended[rows["segment"]]))
 
 
 def _dates(sessions: np.ndarray) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ import pandas as pd
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.data.calendars import naive_utc
 from fints_pipeline.data.corporate_actions import actions_as_of, splits_by_date
-from fints_pipeline.data.rules import PRICES
+from fints_pipeline.data.rows import PRICES
 
 Adjustment: TypeAlias = Literal["raw", "split", "total_return"]
 Floats = npt.NDArray[np.float64]

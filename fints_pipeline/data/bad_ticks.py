@@ -54,7 +54,7 @@ def bad_ticks(
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _scan(
     high: Floats, low: Floats, close: Floats, restart: Flags,
     window: int, least: int, trimmed: float, width: float, floor: float,
@@ -93,7 +93,7 @@ def _scan(
     return suspect, spike
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _push(arrived: Floats, ordered: Floats, count: int, value: float) -> int:
     """Add a close to the ring and to the ordered copy; the oldest leaves a full one."""
     size = min(count, arrived.size)
@@ -110,7 +110,7 @@ def _push(arrived: Floats, ordered: Floats, count: int, value: float) -> int:
     return count + 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _moments(ordered: Floats, count: int, trimmed: float) -> tuple[float, float]:
     """Return mean and standard deviation without the share `trimmed` at each end."""
     skip = int(count * trimmed)

@@ -7,10 +7,12 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.time import check_month, minutes
 from fints_pipeline.data.account import quality_report
-from fints_pipeline.data.calendars import Segments, aware_utc, naive_utc
+from fints_pipeline.data.calendars import Segments, naive_utc
 from fints_pipeline.data.cleaning import clean, count_rule
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.corporate_actions import split_factor, splits_by_date
@@ -25,14 +27,10 @@ from fints_pipeline.data.flags import (
 )
 from fints_pipeline.data.quality import QualityReport, RuleCount
 from fints_pipeline.data.resampling import resample
-from fints_pipeline.data.rules import Mask, Schedule, mask, values
+from fints_pipeline.data.rows import Mask, Rows, raw_rows, table_of
+from fints_pipeline.data.rules import Schedule, mask
 from fints_pipeline.data.splits import sessions_of, split_doubts
-
-COLUMNS = [
-    "instrument", "open_time", "close_time", "session", "session_open", "session_close",
-    "open", "high", "low", "close", "volume", "split_factor", "is_filled", "is_partial",
-    "is_halted", "is_suspect", "is_extended", "opens_filled", "partial_so_far",
-]  # fmt: skip
+from fints_pipeline.schemas.bars import BARS
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +38,22 @@ class BarsResult:
     """What the stage makes.
 
     Attributes:
-        frames: Bars by frequency, each BarsSchema, ascending ``close_time``.
+        tables: Bars by frequency, each BarsSchema, ascending ``close_time``.
         quality: The account of every raw row.
     """
 
-    frames: dict[str, pd.DataFrame]
+    tables: dict[str, pa.Table]
     quality: QualityReport
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The same bars as pandas frames."""
+        return {frequency: to_pandas(table) for frequency, table in self.tables.items()}
 
 
 def run(
     config: DatasetConfig,
-    raw: pd.DataFrame,
+    raw: pa.Table,
     actions: pd.DataFrame,
     instrument: str,
     month: str,
@@ -64,7 +67,7 @@ def run(
 
     Args:
         config: The data set.
-        raw: The month's slice in the columns of raw_bars, in any order; left unchanged.
+        raw: The month's slice in the columns of raw_bars, in any order.
         actions: Corporate actions of all time in the columns of corporate_actions.
         instrument: ``dataset.SYMBOL``.
         month: Month of the session dates, for example ``2023-01``.
@@ -80,7 +83,7 @@ def run(
     schedule = Schedule(calendar, check_month(month), np.timedelta64(base, "m"))
     segments = schedule.segments
     moment = None if as_of is None else naive_utc([as_of])[0]
-    cleaned = clean(raw, schedule, config.has_volume, config.versions, moment)
+    cleaned = clean(raw_rows(raw), schedule, config.has_volume, config.versions, moment)
     until = known_until(cleaned.placed, segments, schedule.step)
     until = until if moment is None else min(until, moment)
     factor = split_factor(actions, instrument, segments.session, as_of, config.versions)
@@ -94,8 +97,8 @@ def run(
         fill_volume=0.0 if config.has_volume else np.nan,
     )
     flags = _flags(filled, suspect, schedule, config)
-    bars = _bars(filled, flags, segments, factor, instrument)
-    frames = {
+    bars = _bars(filled, flags, segments, factor)
+    rows = {
         frequency: bars
         if frequency == config.base_frequency
         else resample(bars, frequency, segments, until)
@@ -104,7 +107,7 @@ def run(
     recorded = splits_by_date(actions, instrument, as_of, config.versions)
     quality = quality_report(
         instrument,
-        len(raw),
+        raw.num_rows,
         cleaned,
         _counts(cleaned.rows, suspect),
         filled,
@@ -113,17 +116,20 @@ def run(
         config.rules.halt_minutes,
         split_doubts(sessions_of(bars), recorded, config.rules.split_tolerance),
     )
-    return BarsResult(frames, quality)
+    tables = {
+        frequency: table_of(made, instrument, BARS.arrow_schema) for frequency, made in rows.items()
+    }
+    return BarsResult(tables, quality)
 
 
 def _flags(
-    filled: pd.DataFrame, suspect: Suspects, schedule: Schedule, config: DatasetConfig
+    filled: Rows, suspect: Suspects, schedule: Schedule, config: DatasetConfig
 ) -> dict[str, Mask]:
     """Return the flags of bars of the base frequency by column."""
-    segments, segment = schedule.segments, values(filled, "segment")
-    opened, closed = values(filled, "open_time"), values(filled, "close_time")
+    segments, segment = schedule.segments, filled["segment"]
+    opened, closed = filled["open_time"], filled["close_time"]
     is_suspect = np.zeros(len(filled), dtype=np.bool_)
-    is_suspect[~values(filled, "is_filled")] = suspect.flag
+    is_suspect[~filled["is_filled"]] = suspect.flag
     return {
         # A daily bar is as long as its session.
         "is_partial": mask(closed - opened < schedule.step) & (not schedule.is_daily),
@@ -135,29 +141,18 @@ def _flags(
     }
 
 
-def _bars(
-    filled: pd.DataFrame,
-    flags: dict[str, Mask],
-    segments: Segments,
-    factor: Floats,
-    instrument: str,
-) -> pd.DataFrame:
-    segment = values(filled, "segment")
-    columns = {
-        **{name: values(filled, name) for name in filled.columns},
+def _bars(filled: Rows, flags: dict[str, Mask], segments: Segments, factor: Floats) -> Rows:
+    segment = filled["segment"]
+    return filled.put(
         **flags,
-        "instrument": np.full(len(filled), instrument, dtype=object),
-        "open_time": aware_utc(values(filled, "open_time")),
-        "close_time": aware_utc(values(filled, "close_time")),
-        "session": segments.session[segment],
-        "session_open": aware_utc(segments.session_open[segment]),
-        "session_close": aware_utc(segments.session_close[segment]),
-        "split_factor": factor[segment],
-    }
-    return pd.DataFrame({name: columns[name] for name in COLUMNS}, copy=False)
+        session=segments.session[segment],
+        session_open=segments.session_open[segment],
+        session_close=segments.session_close[segment],
+        split_factor=factor[segment],
+    )
 
 
-def _counts(rows: pd.DataFrame, suspect: Suspects) -> tuple[RuleCount, ...]:
+def _counts(rows: Rows, suspect: Suspects) -> tuple[RuleCount, ...]:
     return (
         count_rule("bad_tick", rows, suspect.bad_tick, flag="is_suspect"),
         count_rule("reverting_spike", rows, suspect.reverting_spike),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake, series_key
@@ -13,8 +15,14 @@ from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.slices import RAW_BARS
 from fints_pipeline.data.staging_report import StagingReport
 
+if TYPE_CHECKING:
+    from fints_pipeline.data.partition import BarsPartition
+
 WORTH_PROCESSES = 24
 """Months a worker: below this, starting another process takes longer than it saves."""
+WRITERS = 2
+"""Threads that write: a month takes about twice as long to write as to compute."""
+_Due: TypeAlias = tuple[Lake, DatasetConfig, str, list[str]]
 
 
 @dataclass
@@ -59,35 +67,56 @@ def build_changed(
     due = list(_due(lake, datasets, report))
     workers = min(workers, len(due), sum(len(each[-1]) for each in due) // WORTH_PROCESSES)
     if workers < 2:
-        return [_build(*each) for each in due]
+        return _build(due)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        return list(pool.map(_build, *zip(*due, strict=True)))
+        return [built for (built,) in pool.map(_build, [[each] for each in due])]
 
 
-def _build(
-    lake: Lake, config: DatasetConfig, instrument: str, months: Sequence[str]
-) -> BuiltInstrument:
+def _build(due: Sequence[_Due]) -> list[BuiltInstrument]:
+    """Compute month after month while threads write those before.
+
+    Digesting, encoding and waiting for the disk leave the interpreter to the next computation. Few
+    months wait to be written, so that memory does not grow with their number.
+    """
     from fints_pipeline.data import partition
 
-    done = BuiltInstrument(instrument)
-    for month in months:
-        try:
-            quality = partition.build(lake, config, instrument, month).quality
-        except UserError as error:
-            done.failures.append((month, error.what))
-            continue
-        done.months += 1
-        done.bars += quality.rows_out
-        done.rejected += quality.rejected
-        done.filled += quality.filled
-        done.holes += quality.holes
-    return done
+    built = [BuiltInstrument(instrument) for _, _, instrument, _ in due]
+    writing: deque[tuple[BuiltInstrument, str, Future[BarsPartition]]] = deque()
+    with ThreadPoolExecutor(WRITERS) as writers:
+        for done, (lake, config, instrument, months) in zip(built, due, strict=True):
+            for month in months:
+                try:
+                    result = partition.compute(lake, config, instrument, month)
+                except UserError as error:
+                    done.failures.append((month, error.what))
+                    continue
+                made = writers.submit(partition.write, lake, config, instrument, month, result)
+                writing.append((done, month, made))
+                if len(writing) > WRITERS:
+                    _settle(*writing.popleft())
+        while writing:
+            _settle(*writing.popleft())
+    for done in built:
+        done.failures.sort()
+    return built
 
 
-def _due(
-    lake: Lake, datasets: Sequence[DatasetConfig], report: StagingReport
-) -> Iterator[tuple[Lake, DatasetConfig, str, list[str]]]:
+def _settle(done: BuiltInstrument, month: str, made: Future[BarsPartition]) -> None:
+    """Wait until a month is written, and count it."""
+    try:
+        quality = made.result().quality
+    except UserError as error:
+        done.failures.append((month, error.what))
+        return
+    done.months += 1
+    done.bars += quality.rows_out
+    done.rejected += quality.rejected
+    done.filled += quality.filled
+    done.holes += quality.holes
+
+
+def _due(lake: Lake, datasets: Sequence[DatasetConfig], report: StagingReport) -> Iterator[_Due]:
     for config in datasets:
         for instrument in lake.instruments(RAW_BARS, config.base_frequency):
             if instrument.startswith(f"{config.name}."):

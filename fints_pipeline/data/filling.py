@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from fints_pipeline.data.calendars import Segments, Stamps
-from fints_pipeline.data.rules import values
+from fints_pipeline.data.rows import Rows
 
 
-def known_until(placed: pd.DataFrame, segments: Segments, step: np.timedelta64) -> np.datetime64:
+def known_until(placed: Rows, segments: Segments, step: np.timedelta64) -> np.datetime64:
     """Return the time up to which it is known what traded and what did not.
 
     That is the end of the last raw row, whether or not cleaning kept it. Where a row of the last
@@ -24,27 +23,27 @@ def known_until(placed: pd.DataFrame, segments: Segments, step: np.timedelta64) 
     """
     if len(placed) == 0:
         return np.datetime64(0, "us")
-    segment = values(placed, "segment")
-    last = int(values(placed, "open_time").argmax())
-    until = np.datetime64(values(placed, "open_time")[last] + step)
+    segment = placed["segment"]
+    last = int(placed["open_time"].argmax())
+    until = np.datetime64(placed["open_time"][last] + step)
     if segment[last] >= 0:
         until = min(until, np.datetime64(segments.end[segment[last]]))
     if segment.max() >= 0:
         close = segments.session_close[segment.max()]
         of_session = (segment >= 0) & (segments.session_close[segment] == close)
-        if (values(placed, "known_at")[of_session] >= close).any():
+        if (placed["known_at"][of_session] >= close).any():
             until = max(until, np.datetime64(close))
     return until
 
 
 def fill(
-    rows: pd.DataFrame,
+    rows: Rows,
     segments: Segments,
     step: np.timedelta64,
     longest: int,
     until: np.datetime64,
     fill_volume: float,
-) -> pd.DataFrame:
+) -> Rows:
     """Fill after every row up to the next one, the segment's end or ``longest`` bars.
 
     The rule knows nothing of what comes later: every run of missing bars is filled for its first
@@ -64,21 +63,18 @@ def fill(
         Columns ``segment``, ``open_time``, ``close_time`` (naive UTC), ``open``, ``high``, ``low``,
         ``close``, ``volume``, ``is_filled``.
     """
-    segment = values(rows, "segment")
+    segment = rows["segment"]
     missing = np.clip(missing_after(rows, segments, step, until), 0, longest)
     source = np.repeat(np.arange(len(rows)), 1 + missing)
     first = np.cumsum(1 + missing) - (1 + missing)
     age = np.arange(len(source)) - first[source]
     filled = age > 0
-    opened: Stamps = values(rows, "open_time")[source]
+    opened: Stamps = rows["open_time"][source]
     opened = opened + age * step
-    close = values(rows, "close")[source]
-    prices = {
-        name: np.where(filled, close, values(rows, name)[source])
-        for name in ("open", "high", "low")
-    }
-    volume = np.where(filled, fill_volume, values(rows, "volume")[source])
-    return pd.DataFrame(
+    close = rows["close"][source]
+    prices = {name: np.where(filled, close, rows[name][source]) for name in ("open", "high", "low")}
+    volume = np.where(filled, fill_volume, rows["volume"][source])
+    return Rows(
         {
             "segment": segment[source],
             "open_time": opened,
@@ -92,12 +88,12 @@ def fill(
 
 
 def missing_after(
-    rows: pd.DataFrame, segments: Segments, step: np.timedelta64, until: np.datetime64
+    rows: Rows, segments: Segments, step: np.timedelta64, until: np.datetime64
 ) -> npt.NDArray[np.int64]:
     """Return how many scheduled bars follow each row before the next row of its segment, (T,)."""
-    segment = values(rows, "segment")
+    segment = rows["segment"]
     start, end = segments.start[segment], segments.end[segment]
-    slot = (values(rows, "open_time") - start) // step
+    slot = (rows["open_time"] - start) // step
     # Every bar up to the segment's end, the last of which may be short; of what is not over yet
     # only those that have ended.
     scheduled = -((start - end) // step)

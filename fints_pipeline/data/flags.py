@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from fints_pipeline.data.bad_ticks import bad_ticks
 from fints_pipeline.data.calendars import Segments, Stamps
+from fints_pipeline.data.rows import Index, Mask, Rows
 from fints_pipeline.data.rule_parameters import RuleParameters
-from fints_pipeline.data.rules import Mask, Schedule, mask, values
+from fints_pipeline.data.rules import Schedule, mask
 from fints_pipeline.data.volume_anomalies import volume_anomalies
 
 Floats = npt.NDArray[np.float64]
@@ -42,7 +42,7 @@ class Suspects:
 
 
 def suspects(
-    rows: pd.DataFrame, schedule: Schedule, split_factor: Floats, parameters: RuleParameters
+    rows: Rows, schedule: Schedule, split_factor: Floats, parameters: RuleParameters
 ) -> Suspects:
     """Apply the trailing rules to one month of clean rows.
 
@@ -56,13 +56,12 @@ def suspects(
         split_factor: (S,) of the month's segments.
         parameters: The rules'.
     """
-    traded = np.flatnonzero(values(rows, "volume") != 0)
-    segment = values(rows, "segment")[traded]
-    opened = values(rows, "open_time")[traded]
+    traded = np.flatnonzero(rows["volume"] != 0)
+    segment = rows["segment"][traded]
+    opened = rows["open_time"][traded]
     factor = split_factor[segment]
     high, low, close = (
-        np.ascontiguousarray(values(rows, name)[traded] * factor)
-        for name in ("high", "low", "close")
+        np.ascontiguousarray(rows[name][traded] * factor) for name in ("high", "low", "close")
     )
     pause = PAUSE_OF_DAYS if schedule.is_daily else PAUSE
     restart = np.diff(opened, prepend=opened[:1] - pause) - schedule.step >= pause
@@ -70,7 +69,7 @@ def suspects(
     outside, spike = bad_ticks(high, low, close, restart, parameters.bad_ticks)
     since_open = (opened - schedule.segments.session_open[segment]) // MINUTE
     slot = since_open.astype(np.int64) // parameters.volume_anomalies.slot_minutes
-    volume = values(rows, "volume")[traded] / factor
+    volume = rows["volume"][traded] / factor
     unlike = volume_anomalies(volume, slot, parameters.volume_anomalies)
     return Suspects(*(_spread(found, traded, len(rows)) for found in (outside, spike, unlike)))
 
@@ -81,12 +80,12 @@ def _spread(found: Mask, at: npt.NDArray[np.intp], count: int) -> Mask:
     return spread
 
 
-def untraded(bars: pd.DataFrame) -> Mask:
+def untraded(bars: Rows) -> Mask:
     """Return the bars in which nothing traded: filled, or delivered with volume 0."""
-    return mask(values(bars, "is_filled") | (values(bars, "volume") == 0))
+    return mask(bars["is_filled"] | (bars["volume"] == 0))
 
 
-def halted(bars: pd.DataFrame, segment: npt.NDArray[np.int64], halt_minutes: int) -> Mask:
+def halted(bars: Rows, segment: Index, halt_minutes: int) -> Mask:
     """Return the bars in which the market counts as halted.
 
     That is every bar that was delivered with volume 0, and a filled one once nothing has traded for
@@ -98,7 +97,7 @@ def halted(bars: pd.DataFrame, segment: npt.NDArray[np.int64], halt_minutes: int
         halt_minutes: A market without a trade for so long is halted.
     """
     quiet = untraded(bars)
-    opened, closed = values(bars, "open_time"), values(bars, "close_time")
+    opened, closed = bars["open_time"], bars["close_time"]
     joined = np.zeros(len(bars), dtype=np.bool_)
     joined[1:] = (opened[1:] == closed[:-1]) & (segment[1:] == segment[:-1])
     rows = np.arange(len(bars))
@@ -106,11 +105,11 @@ def halted(bars: pd.DataFrame, segment: npt.NDArray[np.int64], halt_minutes: int
     begins = quiet & ~(joined & np.roll(quiet, 1))
     first = np.maximum.accumulate(np.where(begins, rows, 0))
     lasted = closed - opened[first] >= halt_minutes * MINUTE
-    return mask(quiet & (~values(bars, "is_filled") | lasted))
+    return mask(quiet & (~bars["is_filled"] | lasted))
 
 
 def partial_so_far(
-    opened: Stamps, segment: npt.NDArray[np.int64], segments: Segments, step: np.timedelta64
+    opened: Stamps, segment: Index, segments: Segments, step: np.timedelta64
 ) -> Mask:
     """Return the bars up to whose close at least one bar of their session is missing.
 
@@ -136,5 +135,5 @@ def partial_so_far(
     made = np.cumsum(inside)
     session = segments.session[segment]
     starts = np.r_[True, session[1:] != session[:-1]]
-    earlier: npt.NDArray[np.int64] = (made - inside)[starts][np.cumsum(starts) - 1]
+    earlier: Index = (made - inside)[starts][np.cumsum(starts) - 1]
     return mask(made - earlier < due)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fints_pipeline.data.calendars import Segments, Stamps
-from fints_pipeline.data.rules import values
+from fints_pipeline.data.rows import Rows
 
 MINUTE = np.timedelta64(1, "m")
 SHOWN = 5
@@ -29,20 +29,20 @@ class Halts:
     longest: tuple[str, ...]
 
 
-def halts(rows: pd.DataFrame, segments: Segments, until: np.datetime64, least: int) -> Halts:
+def halts(rows: Rows, segments: Segments, until: np.datetime64, least: int) -> Halts:
     """Find the stretches without a trade inside the regular hours of sessions that traded.
 
     Rows that the exchange delivered with volume 0 and rows that nobody delivered count alike, so
     that an outage which begins with the former and goes on with the latter is one.
 
     Args:
-        rows: Clean rows, ascending ``open_time``, with ``segment``; naive UTC.
+        rows: Clean rows, ascending ``open_time``, with ``segment``.
         segments: The month's segments.
         until: Up to when the market's activity is known.
         least: Fewest minutes.
     """
-    regular = ~segments.extended[values(rows, "segment")]
-    traded = rows[regular & (values(rows, "volume") != 0)]
+    regular = ~segments.extended[rows["segment"]]
+    traded = rows.take(regular & (rows["volume"] != 0))
     if len(traded) == 0:
         return Halts(0, 0, ())
     begin, end = _quiet(traded, segments, until)
@@ -53,10 +53,10 @@ def halts(rows: pd.DataFrame, segments: Segments, until: np.datetime64, least: i
     return Halts(len(found), int(minutes[found].sum()), longest)
 
 
-def _quiet(traded: pd.DataFrame, segments: Segments, until: np.datetime64) -> tuple[Stamps, Stamps]:
+def _quiet(traded: Rows, segments: Segments, until: np.datetime64) -> tuple[Stamps, Stamps]:
     """Return begin and end of what lies between trades, and before and after a segment's."""
-    segment = values(traded, "segment")
-    opened, closed = values(traded, "open_time"), values(traded, "close_time")
+    segment = traded["segment"]
+    opened, closed = traded["open_time"], traded["close_time"]
     first = np.r_[True, segment[1:] != segment[:-1]]
     last = np.r_[first[1:], True]
     before = np.where(first, segments.start[segment], np.r_[closed[:1], closed[:-1]])

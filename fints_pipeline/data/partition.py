@@ -10,7 +10,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from fints_pipeline.base.config import fingerprint
-from fints_pipeline.base.frames import to_arrow, to_pandas
+from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.base.time import minutes
@@ -19,6 +19,7 @@ from fints_pipeline.data.calendars import naive_utc
 from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.quality import QualityReport
+from fints_pipeline.data.rows import RAW_COLUMNS
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
@@ -53,7 +54,7 @@ def compute(
     Raises:
         KeyNotFoundError: no archive holds rows of that month.
     """
-    raw = to_pandas(lake.read(_raw_key(config, instrument, month)))
+    raw = lake.read(_raw_key(config, instrument, month), RAW_COLUMNS, encoded=["archive"])
     actions = to_pandas(_actions(lake, instrument))
     return bars.run(config, raw, actions, instrument, month, as_of)
 
@@ -99,12 +100,12 @@ def write(
     footers = {
         freq: lake.write(
             series_key("bars", freq, instrument, month),
-            to_arrow(frame, BARS.arrow_schema),
+            table,
             BARS,
             lineage,
             notes=quality if freq == config.base_frequency else None,
         )
-        for freq, frame in result.frames.items()
+        for freq, table in result.tables.items()
     }
     return BarsPartition(footers, result.quality)
 

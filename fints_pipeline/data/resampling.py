@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from fints_pipeline.base.errors import CalendarError
 from fints_pipeline.base.time import MINUTES_A_DAY, minutes
-from fints_pipeline.data.calendars import Segments, Stamps, aware_utc, naive_utc
+from fints_pipeline.data.calendars import Segments, Stamps
+from fints_pipeline.data.rows import Array, Index, Rows
 
 Floats = npt.NDArray[np.float64]
-Index = npt.NDArray[np.int64]
 # Volume is summed in whole units of this size, which is exact in any order.
 VOLUME_UNIT = 1e-12
 # Decimals that survive a round trip through float64.
 DIGITS = 15
 
 
-def resample(
-    bars: pd.DataFrame, frequency: str, segments: Segments, until: np.datetime64
-) -> pd.DataFrame:
+def resample(bars: Rows, frequency: str, segments: Segments, until: np.datetime64) -> Rows:
     """Merge bars into bars of a longer frequency.
 
     Intervals are counted from the segment's start (a session's open, or the end of its lunch
@@ -32,40 +26,34 @@ def resample(
     for prices, and for volumes of up to 15 significant decimal digits.
 
     Args:
-        bars: BarsSchema, ascending ``open_time``, of a frequency that divides ``frequency``.
+        bars: As `bars.run` makes them, with ``segment``, ascending ``open_time``, of a frequency
+            that divides ``frequency``.
         frequency: For example ``5m``, ``30m``, ``1D``.
-        segments: Of the months that ``bars`` covers.
+        segments: What the bars' ``segment`` counts.
         until: Up to when the market's activity is known, UTC.
 
-    Raises:
-        CalendarError: a bar lies in none of the segments.
-
     Returns:
-        BarsSchema. ``is_filled`` where every bar inside is filled; ``is_halted`` where none traded
-        and any is halted; ``is_suspect`` where any is; ``is_extended`` where all are;
+        The same columns. ``is_filled`` where every bar inside is filled; ``is_halted`` where none
+        traded and any is halted; ``is_suspect`` where any is; ``is_extended`` where all are;
         ``opens_filled`` as the first one's; ``partial_so_far`` as the last one's, or because bars
         are missing after it; ``is_partial`` where the end of trading cuts the interval short.
     """
-    opened = naive_utc(bars["open_time"])
-    segment = segments.locate(opened)
-    if (segment < 0).any():
-        raise CalendarError(
-            "a bar to resample lies outside every session",
-            where=f"opens at {opened[segment < 0][0]} UTC",
-            fix="give the segments of all months that the bars cover",
-        )
-    interval_start, interval_end, nominal_end = _intervals(opened, segment, segments, frequency)
-    first = np.flatnonzero(np.diff(interval_start, prepend=np.datetime64("NaT")) != 0)
-    columns = _merge(bars, first)
+    if len(bars) == 0:
+        return bars
+    start, end, nominal_end = _intervals(bars["open_time"], bars["segment"], segments, frequency)
+    changes = np.r_[True, start[1:] != start[:-1]]
+    first = np.flatnonzero(changes)
     last = np.append(first[1:], len(bars)) - 1
-    reached = naive_utc(bars["close_time"])[last[: len(first)]]
-    columns["partial_so_far"] = columns["partial_so_far"] | (reached < interval_end[first])
-    columns["open_time"] = aware_utc(interval_start[first])
-    columns["close_time"] = aware_utc(interval_end[first])
-    columns["is_partial"] = nominal_end[first] > interval_end[first]
-    merged = pd.DataFrame({name: columns[name] for name in bars.columns}, copy=False)
-    over = interval_end[first] <= until
-    return merged if over.all() else merged[over].reset_index(drop=True)
+    start, end, nominal_end = start[first], end[first], nominal_end[first]
+    missing = bars["close_time"][last] < end
+    merged = {
+        **_merge(bars, first, last),
+        "open_time": start,
+        "close_time": end,
+        "is_partial": nominal_end > end,
+        "partial_so_far": bars["partial_so_far"][last] | missing,
+    }
+    return Rows({name: merged[name] for name in bars.columns}).kept(end <= until)
 
 
 def _intervals(
@@ -83,25 +71,19 @@ def _intervals(
     return interval_start, np.minimum(nominal_end, segments.end[segment]), nominal_end
 
 
-def _merge(bars: pd.DataFrame, first: Index) -> dict[str, Any]:
+def _merge(bars: Rows, first: Index, last: Index) -> dict[str, Array]:
     """Return the columns of merged bars; what is not merged is as in the first of each run."""
-    columns: dict[str, Any] = {name: bars[name].array[first] for name in bars.columns}
-    if len(first) == 0:
-        return columns
-    last = np.append(first[1:], len(bars)) - 1
-    filled, halted = bars["is_filled"].to_numpy(), bars["is_halted"].to_numpy()
-    untraded = np.logical_and.reduceat(filled | halted, first)
+    untraded = np.logical_and.reduceat(bars["is_filled"] | bars["is_halted"], first)
     return {
-        **columns,
-        "high": np.maximum.reduceat(bars["high"].to_numpy(), first),
-        "low": np.minimum.reduceat(bars["low"].to_numpy(), first),
-        "close": bars["close"].to_numpy()[last],
-        "volume": sum_volume(bars["volume"].to_numpy(), first),
-        "is_filled": np.logical_and.reduceat(filled, first),
-        "is_halted": untraded & np.logical_or.reduceat(halted, first),
-        "is_suspect": np.logical_or.reduceat(bars["is_suspect"].to_numpy(), first),
-        "is_extended": np.logical_and.reduceat(bars["is_extended"].to_numpy(), first),
-        "partial_so_far": bars["partial_so_far"].to_numpy()[last],
+        **bars.take(first).columns,
+        "high": np.maximum.reduceat(bars["high"], first),
+        "low": np.minimum.reduceat(bars["low"], first),
+        "close": bars["close"][last],
+        "volume": sum_volume(bars["volume"], first),
+        "is_filled": np.logical_and.reduceat(bars["is_filled"], first),
+        "is_halted": untraded & np.logical_or.reduceat(bars["is_halted"], first),
+        "is_suspect": np.logical_or.reduceat(bars["is_suspect"], first),
+        "is_extended": np.logical_and.reduceat(bars["is_extended"], first),
     }
 
 

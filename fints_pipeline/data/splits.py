@@ -6,14 +6,15 @@ A report, never a correction: what it finds is for a person to judge and to reco
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+from fints_pipeline.data.rows import Rows
 
 # New shares for old ones, as companies choose them; the other way round they are reverse splits.
 RATIOS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
@@ -37,25 +38,22 @@ class SplitDoubts:
     unshown: tuple[str, ...]
 
 
-def sessions_of(bars: pd.DataFrame) -> pd.DataFrame:
+def sessions_of(bars: Rows) -> Rows:
     """Return ``session``, ``open``, ``close``, ``volume``, one row a session, of bars."""
-    session = bars["session"].to_numpy()
+    session, volume = bars["session"], bars["volume"]
     first = np.flatnonzero(np.r_[True, session[1:] != session[:-1]][: len(session)])
-    last = np.append(first[1:], len(session)) - 1
-    volume = bars["volume"].to_numpy(dtype=np.float64)
-    return pd.DataFrame(
+    last = np.append(first[1:], len(session))[: len(first)] - 1
+    return Rows(
         {
             "session": session[first],
-            "open": bars["open"].to_numpy()[first],
-            "close": bars["close"].to_numpy()[last[: len(first)]],
+            "open": bars["open"][first],
+            "close": bars["close"][last],
             "volume": np.add.reduceat(volume, first) if len(first) else volume,
         }
     )
 
 
-def split_doubts(
-    days: pd.DataFrame, recorded: Mapping[date, float], tolerance: float
-) -> SplitDoubts:
+def split_doubts(days: Rows, recorded: Mapping[date, float], tolerance: float) -> SplitDoubts:
     """Compare every overnight ratio with the splits on record.
 
     An unrecorded split shows as a ratio of close to next open that lies within ``tolerance`` of a
@@ -70,8 +68,9 @@ def split_doubts(
         tolerance: Relative.
     """
     unrecorded, unshown = [], []
-    rows = days.to_dict("records")
-    volume = days["volume"].to_numpy(dtype=np.float64)
+    columns = {name: column.tolist() for name, column in days.columns.items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    volume = days["volume"]
     for i in range(1, len(rows)):
         day = rows[i]["session"].date()
         ratio = rows[i - 1]["close"] / rows[i]["open"]
@@ -93,8 +92,8 @@ def _volume_ratio(volume: npt.NDArray[np.float64], i: int) -> float:
 
 
 def _unrecorded(
-    before: Mapping[Hashable, Any],
-    after: Mapping[Hashable, Any],
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
     ratio: float,
     moved: float,
     tolerance: float,

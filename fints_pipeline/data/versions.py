@@ -6,21 +6,19 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from fints_pipeline.data.rules import Index, Mask, values
+from fints_pipeline.data.rows import Index, Mask, Rows
 
 Versions: TypeAlias = Literal["first_known", "latest"]
 
 
-def by_delivery(rows: pd.DataFrame) -> pd.DataFrame:
+def by_delivery(rows: Rows) -> Rows:
     """Return rows sorted by stamp and, within one, as they were delivered."""
-    archive, _ = pd.factorize(rows["archive"], sort=True)
-    keys = (values(rows, "source_row"), archive, values(rows, "known_at"))
-    return rows.iloc[np.lexsort((*keys, values(rows, "open_time")))]
+    keys = (rows[name] for name in ("source_row", "archive", "known_at", "open_time"))
+    return rows.take(np.lexsort(tuple(keys)))
 
 
-def winners(rows: pd.DataFrame, versions: Versions, as_of: np.datetime64 | None = None) -> Index:
+def winners(rows: Rows, versions: Versions, as_of: np.datetime64 | None = None) -> Index:
     """Return the position of the row that counts at each row's stamp.
 
     Within one delivery the later row counts. Of several deliveries the first one, the latest one
@@ -39,7 +37,7 @@ def winners(rows: pd.DataFrame, versions: Versions, as_of: np.datetime64 | None 
     count = len(rows)
     if count == 0:
         return np.zeros(0, dtype=np.int64)
-    stamps, known, archive = (values(rows, name) for name in ("open_time", "known_at", "archive"))
+    stamps, known, archive = (rows[name] for name in ("open_time", "known_at", "archive"))
     starts = _changes(stamps)
     stamp = np.cumsum(starts) - 1
     last = _last_of(starts)

@@ -46,7 +46,7 @@ def volume_anomalies(volume: Floats, slot: Index, parameters: VolumeAnomalies) -
     return flags
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _scan(
     volume: Floats, slot: Index, slots: int, window: int, least: int, threshold: float
 ) -> Flags:
@@ -70,7 +70,7 @@ def _scan(
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _replace(ordered: Floats, size: int, gone: float, value: float, full: bool) -> None:
     """Put a value into its place among the first `size`; `gone` leaves where they are `full`."""
     at = np.searchsorted(ordered[:size], value)
@@ -85,12 +85,12 @@ def _replace(ordered: Floats, size: int, gone: float, value: float, full: bool) 
     ordered[at] = value
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _median(ordered: Floats, size: int) -> float:
     return float(ordered[(size - 1) // 2] + ordered[size // 2]) / 2
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _deviation(ordered: Floats, size: int, median: float) -> float:
     """Return the upper median of the distances from `median`.
 

@@ -31,6 +31,7 @@ Raises:
 
 def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     """Clean and resample the month's slice, unless its clock is wrong or rows would be lost."""
+    from fints_pipeline.base.frames import to_pandas
     from fints_pipeline.data import partition
 
     lake, config, name = instrument.lake, instrument.dataset, instrument.name
@@ -53,7 +54,8 @@ def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     yield from _proven("bars", instrument, month)
     yield coverage(made.quality)
     metadata = numbers(_figures(made.quality)) | {"quality": quality}
-    metadata |= _seconds(started) | pictures.of_bars(computed.frames[config.base_frequency])
+    drawn = pictures.of_bars(to_pandas(computed.tables[config.base_frequency]))
+    metadata |= _seconds(started) | drawn
     yield described("bars", instrument, month, metadata)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 import pandera.pandas as pa
 
 from fints_pipeline.schemas.contract import (
@@ -13,23 +16,28 @@ from fints_pipeline.schemas.contract import (
     number,
     stamp,
 )
+from fints_pipeline.schemas.row_rules import Columns, row_check
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 
-def _high_is_highest(frame: pd.DataFrame) -> pd.Series:
-    return frame["high"] >= frame[["open", "low", "close"]].max(axis=1)
+def _high_is_highest(bars: Columns) -> Mask:
+    high = bars["high"]
+    return (high >= bars["open"]) & (high >= bars["low"]) & (high >= bars["close"])
 
 
-def _low_is_lowest(frame: pd.DataFrame) -> pd.Series:
-    return frame["low"] <= frame[["open", "high", "close"]].min(axis=1)
+def _low_is_lowest(bars: Columns) -> Mask:
+    low = bars["low"]
+    return (low <= bars["open"]) & (low <= bars["high"]) & (low <= bars["close"])
 
 
-def _lies_in_session(frame: pd.DataFrame) -> pd.Series:
-    inside = frame["open_time"] >= frame["session_open"]
-    return inside & (frame["close_time"] <= frame["session_close"])
+def _lies_in_session(bars: Columns) -> Mask:
+    inside = bars["open_time"] >= bars["session_open"]
+    return inside & (bars["close_time"] <= bars["session_close"])
 
 
-def _no_trade_no_open(frame: pd.DataFrame) -> pd.Series:
-    return frame["opens_filled"] | ~(frame["is_filled"] | frame["is_halted"])
+def _no_trade_no_open(bars: Columns) -> Mask:
+    return bars["opens_filled"] | ~(bars["is_filled"] | bars["is_halted"])
 
 
 def _price(description: str) -> pa.Column:
@@ -77,10 +85,10 @@ BARS = TableContract(
         },
         checks=[
             ascending_close_time(),
-            pa.Check(_high_is_highest, name="high_is_highest"),
-            pa.Check(_low_is_lowest, name="low_is_lowest"),
-            pa.Check(_lies_in_session, name="lies_in_session"),
-            pa.Check(_no_trade_no_open, name="no_trade_no_open"),
+            row_check(_high_is_highest, "high_is_highest"),
+            row_check(_low_is_lowest, "low_is_lowest"),
+            row_check(_lies_in_session, "lies_in_session"),
+            row_check(_no_trade_no_open, "no_trade_no_open"),
         ],
         strict=True,
         ordered=True,

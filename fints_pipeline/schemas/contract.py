@@ -6,6 +6,8 @@ import hashlib
 import inspect
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pa
 import pyarrow
@@ -14,6 +16,7 @@ from pandera.errors import SchemaErrors
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake.contract import check_columns, schema_fingerprint
+from fints_pipeline.schemas.row_rules import Columns, RowRule, row_check
 from fints_pipeline.schemas.screening import is_understood, is_valid
 
 UTC_STAMP = pyarrow.timestamp("us", tz="UTC")
@@ -152,23 +155,24 @@ def key_columns() -> dict[str, pa.Column]:
 
 def ascending_close_time() -> pa.Check:
     """Return the check that bars follow each other in time."""
-    return pa.Check(_is_ascending, name="close_time_strictly_ascending")
+    return row_check(_is_ascending, "close_time_strictly_ascending")
 
 
 def _is_finite(values: pd.Series) -> pd.Series:
     return values.abs() < float("inf")
 
 
-def _is_ascending(frame: pd.DataFrame) -> pd.Series:
-    later = frame["close_time"].diff() > pd.Timedelta(0)
-    if len(later):
-        later.iloc[0] = True
+def _is_ascending(columns: Columns) -> npt.NDArray[np.bool_]:
+    closed = columns["close_time"]
+    later = np.ones(len(closed), dtype=np.bool_)
+    later[1:] = closed[1:] > closed[:-1]
     return later
 
 
 def _source_digest(check: pa.Check) -> str:
-    source = inspect.getsource(check._check_fn)
-    return f"{check.name}:{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    function = check._check_fn
+    judge = function.judge if isinstance(function, RowRule) else function
+    return f"{check.name}:{hashlib.sha256(inspect.getsource(judge).encode()).hexdigest()[:16]}"
 
 
 def _describe(name: str, errors: SchemaErrors) -> str:

@@ -1,13 +1,15 @@
 """Whether a table certainly satisfies its Pandera schema, told without Pandera's bookkeeping.
 
-The schema's own checks are called, once each: a check that allows an interval on the column's
-smallest and largest value, membership on its distinct values, any other one on the whole column or
-frame. What this does not understand counts as doubtful, and Pandera decides.
+Each of the schema's checks is made once: one that allows an interval on the column's smallest and
+largest value, membership on its distinct values, a `row_rules.RowRule` on the columns as they are,
+any other one on the whole column or frame. What this does not understand counts as doubtful, and
+Pandera decides.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +20,24 @@ import pyarrow.compute as pc
 from pandera.engines.pandas_engine import Engine
 
 from fints_pipeline.base.frames import to_pandas
+from fints_pipeline.schemas.row_rules import RowRule
 
-INTERVALS = {
-    "is_finite",
-    "greater_than",
-    "greater_than_or_equal_to",
-    "less_than",
-    "less_than_or_equal_to",
-    "in_range",
+Values: TypeAlias = npt.NDArray[Any]
+INTERVALS: dict[str, Callable[..., Values]] = {
+    "is_finite": np.isfinite,
+    "greater_than": lambda values, min_value: values > min_value,
+    "greater_than_or_equal_to": lambda values, min_value: values >= min_value,
+    "less_than": lambda values, max_value: values < max_value,
+    "less_than_or_equal_to": lambda values, max_value: values <= max_value,
+    "in_range": lambda values, min_value, max_value, include_min, include_max: (
+        (values >= min_value if include_min else values > min_value)
+        & (values <= max_value if include_max else values < max_value)
+    ),
 }
-"""Names of the checks that allow the values of an interval, whatever their neighbours are."""
+"""The checks that allow the values of an interval, whatever their neighbours are, by Pandera's
+names; tests hold them to what Pandera does under these."""
 MEMBERSHIP = "isin"
 _NOT_A_TIME = np.iinfo(np.int64).min
-_Extremes: TypeAlias = dict[tuple[object, ...], tuple[pa.Check, list[np.generic]]]
-"""By type and check: the smallest and largest values of the columns that it judges."""
 
 
 def is_understood(schema: pa.DataFrameSchema, arrow_schema: pyarrow.Schema) -> bool:
@@ -65,19 +71,12 @@ def is_valid(schema: pa.DataFrameSchema, table: pyarrow.Table) -> bool:
         schema: One that `is_understood`.
         table: Columns, types, and nulls in Arrow's sense, are as the schema says.
     """
-    extremes: _Extremes = {}
-    columns = (
-        _column_is_valid(spec, table[name], extremes) for name, spec in schema.columns.items()
-    )
-    return (
-        all(columns)
-        and all(_passes(check, pd.Series(values)) for check, values in extremes.values())
-        and _frame_is_valid(schema, table)
-    )
+    return all(
+        _column_is_valid(spec, table[name]) for name, spec in schema.columns.items()
+    ) and _frame_is_valid(schema, table)
 
 
-def _column_is_valid(spec: pa.Column, values: pyarrow.ChunkedArray, extremes: _Extremes) -> bool:
-    """Check a column, except that values for checks of an interval are put into ``extremes``."""
+def _column_is_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
     if pyarrow.types.is_string(values.type):
         return _strings_are_valid(spec, values)
     if values.null_count and not pyarrow.types.is_floating(values.type):
@@ -88,7 +87,7 @@ def _column_is_valid(spec: pa.Column, values: pyarrow.ChunkedArray, extremes: _E
         return not spec.checks and pc.min(values).as_py() != _NOT_A_TIME
     if not spec.checks and (spec.nullable or not pyarrow.types.is_floating(values.type)):
         return True
-    return _numbers_are_valid(spec, values.to_numpy(), extremes)
+    return _numbers_are_valid(spec, values.to_numpy())
 
 
 def _strings_are_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
@@ -98,26 +97,30 @@ def _strings_are_valid(spec: pa.Column, values: pyarrow.ChunkedArray) -> bool:
     return all(check.name == MEMBERSHIP and _passes(check, distinct) for check in spec.checks)
 
 
-def _numbers_are_valid(
-    spec: pa.Column, values: npt.NDArray[np.generic], extremes: _Extremes
-) -> bool:
+def _numbers_are_valid(spec: pa.Column, values: Values) -> bool:
     if not values.size:
         return True
     if not spec.nullable and np.isnan(values.min()):
         return False
-    least, most = np.fmin.reduce(values), np.fmax.reduce(values)
+    extremes = np.array([np.fmin.reduce(values), np.fmax.reduce(values)])
     for check in spec.checks:
         if check.name not in INTERVALS:
             if not _passes(check, pd.Series(values).dropna()):
                 return False
-        elif not np.isnan(least):
-            key = (values.dtype, check._check_fn, repr(check._check_kwargs))
-            extremes.setdefault(key, (check, []))[1].extend((least, most))
+        elif (
+            not np.isnan(extremes[0])
+            and not INTERVALS[check.name](extremes, **check.statistics).all()
+        ):
+            return False
     return True
 
 
 def _frame_is_valid(schema: pa.DataFrameSchema, table: pyarrow.Table) -> bool:
-    if not schema.checks and not schema.unique:
+    rules = [check._check_fn for check in schema.checks]
+    if rules and all(isinstance(rule, RowRule) for rule in rules) and not schema.unique:
+        columns = _Columns(table)
+        return all(bool(rule.judge(columns).all()) for rule in rules)
+    if not rules and not schema.unique:
         return True
     together = schema.unique or []
     needed = [
@@ -132,6 +135,19 @@ def _frame_is_valid(schema: pa.DataFrameSchema, table: pyarrow.Table) -> bool:
         return all(_passes(check, frame) for check in schema.checks)
     except KeyError:  # it asks for text, which is left out because it is slow to convert
         return False
+
+
+class _Columns(dict[str, Values]):
+    """A table's columns as arrays, each converted when a rule first asks for it."""
+
+    def __init__(self, table: pyarrow.Table) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, name: str) -> Values:
+        values: Values = self._table[name].to_numpy()
+        self[name] = values
+        return values
 
 
 def _passes(check: pa.Check, values: pd.Series | pd.DataFrame) -> bool:

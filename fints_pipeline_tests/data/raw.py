@@ -1,12 +1,17 @@
 """Raw rows for tests: scheduled minutes with a random walk on them, and ways to spoil them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from fints_pipeline.data.calendars import Stamps, aware_utc, calendar_for
+from fints_pipeline.base.frames import to_arrow
+from fints_pipeline.data import bars
+from fints_pipeline.data.calendars import Stamps, aware_utc, calendar_for, naive_utc
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.rows import Rows
+from fints_pipeline.schemas.raw_bars import RAW_BARS
 
 MINUTE = np.timedelta64(1, "m")
 MARKETS = {
@@ -75,6 +80,37 @@ def raw_rows(
             "known_at": aware_utc(np.full(n, known_at, dtype="datetime64[us]")),
         }
     )
+
+
+def run(
+    dataset: DatasetConfig,
+    raw: pd.DataFrame,
+    recorded: pd.DataFrame,
+    instrument: str,
+    month: str,
+    as_of: datetime | None = None,
+) -> bars.BarsResult:
+    """Run the bars stage on a frame of raw rows."""
+    table = to_arrow(raw, RAW_BARS.arrow_schema)
+    return bars.run(dataset, table, recorded, instrument, month, as_of)
+
+
+def rows_of(frame: pd.DataFrame) -> Rows:
+    """Return a frame's columns as the stage computes on them."""
+    columns = {str(name): frame[name].to_numpy() for name in frame.columns}
+    columns |= {name: naive_utc(frame[name]) for name in columns if frame[name].dtype.kind == "M"}
+    if "archive" not in columns:
+        return Rows(columns)
+    codes, names = pd.factorize(frame["archive"], sort=True)
+    return Rows(columns | {"archive": codes}, tuple(names))
+
+
+def frame_of(rows: Rows) -> pd.DataFrame:
+    """Return rows as a frame, stamps in UTC."""
+    frame = pd.DataFrame(dict(rows.columns))
+    stamps = [name for name in frame.columns if name.endswith(("time", "open", "close"))]
+    aware = {name: aware_utc(frame[name]) for name in stamps if frame[name].dtype.kind == "M"}
+    return frame.assign(**aware)
 
 
 def no_actions() -> pd.DataFrame:

@@ -10,12 +10,11 @@ import pandas as pd
 import pytest
 
 from fints_pipeline.base.config import load_config
-from fints_pipeline.base.frames import to_arrow
-from fints_pipeline.data.bars import BarsResult, run
+from fints_pipeline.data.bars import BarsResult
 from fints_pipeline.data.calendars import calendar_for, naive_utc
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.schemas.bars import BARS
-from fints_pipeline_tests.data.raw import no_actions
+from fints_pipeline_tests.data.raw import no_actions, run
 
 pytestmark = pytest.mark.shared_data
 
@@ -50,8 +49,8 @@ def make(
     path = project / "configs" / "data" / f"{dataset}.yaml"
     config = load_config(path, DatasetConfig, section="dataset")
     result = run(config, raw, no_actions(), instrument, month)
-    for frame in result.frames.values():
-        BARS.validate(to_arrow(frame, BARS.arrow_schema))
+    for table in result.tables.values():
+        BARS.validate(table)
     assert result.quality.conserves()
     return result
 

@@ -61,17 +61,18 @@ def test_processes_build_the_same(
     assert digests(other) == digests(lake)
 
 
+@pytest.mark.parametrize("step", ["compute", "write"])
 def test_a_month_that_fails_stops_no_other(
-    inbox: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    inbox: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str
 ):
-    real = partition.build
+    real = getattr(partition, step)
 
-    def fail(lake: Lake, config: object, instrument: str, month: str):
+    def fail(lake: Lake, config: object, instrument: str, month: str, *more: object):
         if month == "2023-01":
             raise CalendarError("not covered")
-        return real(lake, config, instrument, month)
+        return real(lake, config, instrument, month, *more)
 
-    monkeypatch.setattr(partition, "build", fail)
+    monkeypatch.setattr(partition, step, fail)
     built = build_changed(lake, [binance()], stage_inbox(inbox, lake, [binance()]))
     assert [(each.months, each.failures) for each in built] == [
         (1, [("2023-01", "not covered")])

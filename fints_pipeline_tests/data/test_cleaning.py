@@ -6,7 +6,7 @@ from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.cleaning import CleanRows, clean
 from fints_pipeline.data.rules import Schedule
 from fints_pipeline.data.versions import Versions
-from fints_pipeline_tests.data.raw import raw_rows
+from fints_pipeline_tests.data.raw import raw_rows, rows_of
 
 REGULAR = ["2024-11-29T14:30", "2024-11-29T14:31", "2024-11-29T14:32"]
 
@@ -19,7 +19,7 @@ def cleaned(
 ) -> tuple[CleanRows, dict[str, int]]:
     schedule = Schedule(calendar_for("XNYS"), "2024-11", np.timedelta64(1, "m"))
     moment = None if as_of is None else np.datetime64(as_of, "us")
-    result = clean(raw, schedule, has_volume, versions, moment)
+    result = clean(rows_of(raw), schedule, has_volume, versions, moment)
     return result, {rule.rule: rule.rows for rule in result.rules if rule.rows}
 
 
@@ -88,7 +88,7 @@ def test_a_source_without_volume_has_null_volume():
     raw = raw_rows(REGULAR).assign(volume=0.0)
     result, counts = cleaned(raw, has_volume=False)
     assert counts == {}
-    assert result.rows["volume"].isna().all()
+    assert np.isnan(result.rows["volume"]).all()
 
 
 def deliveries(*volumes_and_days: tuple[float, str]) -> pd.DataFrame:
@@ -156,7 +156,7 @@ def test_a_broken_redelivery_does_not_replace_a_good_row():
 
 def test_unsorted_rows_are_sorted_and_said():
     result, counts = cleaned(raw_rows(REGULAR).iloc[[2, 0, 1]])
-    assert result.rows["open_time"].is_monotonic_increasing
+    assert (np.diff(result.rows["open_time"]) > np.timedelta64(0)).all()
     assert counts == {"unsorted": 1}
 
 

@@ -4,12 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fints_pipeline.base.frames import to_arrow
-from fints_pipeline.data.bars import BarsResult, run
+from fints_pipeline.data.bars import BarsResult
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.schemas.bars import BARS
-from fints_pipeline_tests.data.raw import MINUTE, config, no_actions, raw_rows
+from fints_pipeline_tests.data.raw import MINUTE, config, no_actions, raw_rows, run
 
 DAILY = {"base_frequency": "1D", "frequencies": ["1D"], "model_frequency": "1D"}
 WEEK = ["2024-11-25", "2024-11-26", "2024-11-27", "2024-11-29"]
@@ -18,8 +17,8 @@ WEEK = ["2024-11-25", "2024-11-26", "2024-11-27", "2024-11-29"]
 def make(raw: pd.DataFrame, dataset: DatasetConfig, instrument: str = "test.AAA") -> BarsResult:
     result = run(dataset, raw, no_actions(), instrument, "2024-11")
     assert result.quality.conserves()
-    for frame in result.frames.values():
-        BARS.validate(to_arrow(frame, BARS.arrow_schema))
+    for table in result.tables.values():
+        BARS.validate(table)
     return result
 
 

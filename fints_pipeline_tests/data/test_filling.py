@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from fints_pipeline.data.calendars import Segments, calendar_for, naive_utc
 from fints_pipeline.data.filling import fill, known_until
-from fints_pipeline_tests.data.raw import MINUTE, raw_rows
+from fints_pipeline_tests.data.raw import MINUTE, frame_of, raw_rows, rows_of
 
 SEGMENTS = calendar_for("XNYS").month_segments("2024-11")
 HALF_DAY = "2024-11-29"  # 14:30 to 18:00 UTC
@@ -19,15 +19,14 @@ def at(*clock: str, day: str = HALF_DAY) -> list[str]:
 
 def placed(opened: list[str], segments: Segments = SEGMENTS, **delivery: str) -> pd.DataFrame:
     rows = raw_rows(opened, **delivery)
-    for name in ("open_time", "known_at"):
-        rows[name] = naive_utc(rows[name])
-    return rows.assign(segment=segments.locate(rows["open_time"].to_numpy()))
+    return rows.assign(segment=segments.locate(naive_utc(rows["open_time"])))
 
 
 def filled(
     opened: list[str], longest: int, until: str | np.datetime64 = END_OF_MONTH
 ) -> pd.DataFrame:
-    return fill(placed(opened), SEGMENTS, MINUTE, longest, np.datetime64(until, "us"), 0.0)
+    moment = np.datetime64(until, "us")
+    return frame_of(fill(rows_of(placed(opened)), SEGMENTS, MINUTE, longest, moment, 0.0))
 
 
 def clocks(bars: pd.DataFrame, only_filled: bool = True) -> list[str]:
@@ -41,7 +40,7 @@ def test_a_short_gap_is_filled_with_the_last_close():
     first, second = bars.iloc[0], bars.iloc[1]
     assert [second[c] for c in ("open", "high", "low", "close")] == [first["close"]] * 4
     assert second["volume"] == 0.0
-    assert second["close_time"] == pd.Timestamp(f"{HALF_DAY}T14:32")
+    assert second["close_time"] == pd.Timestamp(f"{HALF_DAY}T14:32", tz="UTC")
 
 
 def test_a_long_gap_is_filled_for_a_while_and_then_is_a_hole():
@@ -65,9 +64,9 @@ def test_nothing_is_filled_before_the_first_row_nor_across_sessions():
 
 def test_nothing_is_filled_through_lunch():
     tokyo = calendar_for("XTKS").month_segments("2024-12")
-    rows = placed(["2024-12-02T02:29", "2024-12-02T03:31"], tokyo)
+    rows = rows_of(placed(["2024-12-02T02:29", "2024-12-02T03:31"], tokyo))
     bars = fill(rows, tokyo, MINUTE, 5, np.datetime64("2024-12-02T03:32", "us"), np.nan)
-    assert clocks(bars, only_filled=False) == ["02:29", "03:31"]
+    assert clocks(frame_of(bars), only_filled=False) == ["02:29", "03:31"]
 
 
 @given(
@@ -89,7 +88,7 @@ def test_equals_a_slow_twin(minutes: set[int], longest: int, until: int):
         elif since is not None and since < longest:
             since += 1
             expected.append((minute, True))
-    found = ((bars["open_time"].to_numpy() - start) // MINUTE).tolist()
+    found = ((naive_utc(bars["open_time"]) - start) // MINUTE).tolist()
     assert list(zip(found, bars["is_filled"], strict=True)) == expected
 
 
@@ -105,15 +104,15 @@ def test_equals_a_slow_twin(minutes: set[int], longest: int, until: int):
 )
 def test_known_until(opened: list[str], known_at: str, until: str):
     rows = placed(opened, known_at=known_at)
-    assert known_until(rows, SEGMENTS, MINUTE) == np.datetime64(until)
+    assert known_until(rows_of(rows), SEGMENTS, MINUTE) == np.datetime64(until)
 
 
 def test_an_earlier_sessions_late_delivery_says_nothing_of_the_last():
     early = placed(at("15:00", day="2024-11-27"), known_at="2025-06-01")
     last = placed(at("14:30"), known_at="2024-11-29T14:31")
-    until = known_until(pd.concat([early, last]), SEGMENTS, MINUTE)
+    until = known_until(rows_of(pd.concat([early, last])), SEGMENTS, MINUTE)
     assert until == np.datetime64(f"{HALF_DAY}T14:31")
 
 
 def test_nothing_is_known_of_nothing():
-    assert known_until(placed([]), SEGMENTS, MINUTE) == np.datetime64(0, "us")
+    assert known_until(rows_of(placed([])), SEGMENTS, MINUTE) == np.datetime64(0, "us")

@@ -3,9 +3,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fints_pipeline.data.bars import run
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.halts import halts
+from fints_pipeline.data.rows import Rows
 from fints_pipeline_tests.data.raw import (
     MARKETS,
     MINUTE,
@@ -13,6 +13,7 @@ from fints_pipeline_tests.data.raw import (
     config,
     no_actions,
     raw_rows,
+    run,
     scheduled_minutes,
     with_gaps,
 )
@@ -152,12 +153,12 @@ def test_suspects_are_counted_by_rule():
 def found(opened: list[str], until: str, least: int = 15) -> tuple[int, int, tuple[str, ...]]:
     segments = calendar_for("XNYS").month_segments("2024-11")
     stamps = np.array([f"2024-11-29T{clock}" for clock in opened], dtype="datetime64[us]")
-    rows = pd.DataFrame(
+    rows = Rows(
         {
             "open_time": stamps,
             "close_time": stamps + MINUTE,
             "segment": segments.locate(stamps),
-            "volume": 1.0,
+            "volume": np.ones(len(stamps)),
         }
     )
     result = halts(rows, segments, np.datetime64(f"2024-11-29T{until}", "us"), least)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fints_pipeline.data.splits import SplitDoubts, sessions_of, split_doubts
+from fints_pipeline_tests.data.raw import rows_of
 from fints_pipeline_tests.hand import hand_bars, opens
 
 DAYS = pd.bdate_range("2024-06-03", periods=8)
@@ -22,7 +23,7 @@ def after(
     """Five sessions at 120 on volume 100, and a sixth that opens at 120 / ratio."""
     opened = 120 / ratio
     table = days([120] * 5 + [opened], [120] * 5 + [opened], [100] * 5 + [volume])
-    return split_doubts(table, recorded or {}, 0.03)
+    return split_doubts(rows_of(table), recorded or {}, 0.03)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,10 @@ def test_an_adjusted_price_beside_unadjusted_volume():
 
 def test_sessions_of_bars():
     bars = hand_bars(opens(1, 2, 3, 4), sessions=["2024-03-04"] * 3 + ["2024-03-05"])
-    table = sessions_of(bars)
+    table = sessions_of(rows_of(bars))
     assert table["open"].tolist() == [1, 4]
     assert table["close"].tolist() == [3, 4]
     assert table["volume"].tolist() == [300, 100]
-    assert sessions_of(bars[:0]).empty
-    assert split_doubts(sessions_of(bars[:0]), {}, 0.03) == SplitDoubts((), ())
+    nothing = sessions_of(rows_of(bars[:0]))
+    assert len(nothing) == 0
+    assert split_doubts(nothing, {}, 0.03) == SplitDoubts((), ())

@@ -1,8 +1,8 @@
 import numpy as np
-import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fints_pipeline.data.rows import Rows
 from fints_pipeline.data.versions import Versions, by_delivery, winners
 
 ROWS = st.lists(
@@ -14,14 +14,15 @@ HOUR = np.timedelta64(1, "h")
 START = np.datetime64("2024-01-01", "us")
 
 
-def table(rows: list[tuple[int, int, str, int]]) -> pd.DataFrame:
+def table(rows: list[tuple[int, int, str, int]]) -> Rows:
     stamp, known, archive, row = zip(*rows, strict=True) if rows else ((),) * 4
-    return pd.DataFrame(
+    return Rows(
         {
             "open_time": START + np.array(stamp, dtype=np.int64) * HOUR,
             "known_at": START + np.array(known, dtype=np.int64) * HOUR,
-            "archive": np.array(archive, dtype=object),
+            "archive": np.array(["abc".index(name) for name in archive], dtype=np.int64),
             "source_row": np.array(row, dtype=np.int64),
+            "at": np.arange(len(rows)),
         }
     )
 
@@ -44,7 +45,7 @@ def test_equals_a_slow_twin(
     ordered = by_delivery(table(rows))
     moment = None if as_of is None else START + as_of * HOUR
     found = winners(ordered, versions, moment)
-    keys = [rows[i] for i in ordered.index]
+    keys = [rows[i] for i in ordered["at"]]
     assert [keys[i] for i in found] == [slow(rows, key[0], versions, as_of) for key in keys]
 
 
@@ -56,7 +57,7 @@ def test_what_was_first_known_stays_when_more_is_delivered(
 
     def chosen(given_rows: list[tuple[int, int, str, int]]) -> dict[int, tuple[int, ...]]:
         ordered = by_delivery(table(given_rows))
-        keys = [given_rows[i] for i in ordered.index]
+        keys = [given_rows[i] for i in ordered["at"]]
         return {keys[i][0]: keys[i] for i in winners(ordered, "first_known")}
 
     before, after = chosen(rows), chosen(later)

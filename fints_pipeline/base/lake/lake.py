@@ -93,8 +93,19 @@ class Lake:
             before = self.read(key) if self.exists(key) else None
             return self._write(key, change(before), validator, lineage, extra)
 
-    def read(self, key: TableKey, columns: Sequence[str] | None = None) -> pa.Table:
+    def read(
+        self,
+        key: TableKey,
+        columns: Sequence[str] | None = None,
+        encoded: Sequence[str] = (),
+    ) -> pa.Table:
         """Return a partition's rows.
+
+        Args:
+            key: The partition.
+            columns: What to read, in this order; by default everything.
+            encoded: Text columns to return dictionary-encoded, which is cheap where few values
+                repeat.
 
         Raises:
             KeyNotFoundError: it does not exist; the message names near ones.
@@ -102,7 +113,7 @@ class Lake:
         """
         path = self._existing(key)
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, read_dictionary=list(encoded)) as file:
                 wanted = list(columns) if columns is not None else None
                 table = file.read(columns=wanted).replace_schema_metadata(None)
         except (pa.ArrowException, OSError) as error:

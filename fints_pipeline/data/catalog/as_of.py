@@ -7,12 +7,10 @@ from datetime import datetime
 import pyarrow as pa
 
 from fints_pipeline.base.errors import KeyNotFoundError
-from fints_pipeline.base.frames import to_arrow
 from fints_pipeline.base.lake import Lake, TableKey, series_key
 from fints_pipeline.data import partition
 from fints_pipeline.data.catalog.inventory import EVENTS, Partition
 from fints_pipeline.data.config import DatasetConfig
-from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
 
@@ -41,7 +39,7 @@ def remake(
             fix=f"its frequencies are {', '.join(config.frequencies)}",
         )
     made = partition.compute(lake, config, instrument, month, as_of)
-    return to_arrow(made.frames[freq], BARS.arrow_schema)
+    return made.tables[freq]
 
 
 def read_actions(lake: Lake, instrument: str) -> pa.Table:
