@@ -139,7 +139,7 @@ def train_model(
         from fints_pipeline.training.tasks import task_module
 
         config = experiment.model(model)
-        vocabulary = _vocabulary(lake, experiment, fold) if config.reads_tokens else None
+        vocabulary = open_vocabulary(lake, experiment, fold) if config.reads_tokens else None
         parents = {
             tower: open_pretrained(lake, experiment.experiment, fold.key, name)
             for tower, name in config.parents.items()
@@ -174,7 +174,7 @@ def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> P
     from fints_pipeline.training.prediction_table import PREDICTIONS, joined, row_counts
 
     started = time.perf_counter()
-    vocabulary = _vocabulary(lake, experiment, fold) if experiment.reads_tokens else None
+    vocabulary = open_vocabulary(lake, experiment, fold) if experiment.reads_tokens else None
     refuse(audit_fold(lake, experiment, fold), f"predicting fold {fold.key}")
     names = [name for name in experiment.names if experiment.models[name].predicts]
     found = [predict_model(lake, experiment, fold, name, vocabulary) for name in names]
@@ -191,7 +191,12 @@ def _vocabulary_key(experiment: ExperimentConfig, fold: Fold) -> BundleKey:
     return BundleKey.of("vocabularies", experiment=experiment.experiment, fold=fold.key)
 
 
-def _vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> FoldVocabulary:
+def open_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> FoldVocabulary:
+    """Return the fold's vocabulary.
+
+    Raises:
+        KeyNotFoundError: it has not been fitted.
+    """
     from fints_pipeline.tokenizers.brooks import FIELDS
     from fints_pipeline.tokenizers.vocabulary import Vocabulary
     from fints_pipeline.training.tokens import FoldVocabulary

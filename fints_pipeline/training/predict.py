@@ -70,8 +70,8 @@ def predict_model(
     if not predicts_returns(model.record):
         return None
     _require_vocabulary(model.record, name, fold, vocabulary)
-    scope = scope or Scope.of_fold(fold)
     config = experiment.model(name)
+    scope = scope or Scope.of_fold(fold, getattr(config, "predict_every", 1))
     task = task_module(config.kind)
     last = max(span.last for span in scope.spans)
     data = task.load(

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.models._base import network_names
 from fints_pipeline.training.config import load_experiment
 from fints_pipeline.walkforward.folds import Fold, Span
 from fints_pipeline_tests.training import toy
@@ -29,6 +30,12 @@ def test_every_config_of_the_project_loads(project: Path) -> None:
     assert {path.stem for path in paths} >= {"demo", "btcusdt_5m", "eurusd_5m"}
     for path in paths:
         assert load_experiment(path).experiment == path.stem
+
+
+def test_every_network_has_a_ready_config(project: Path) -> None:
+    paths = sorted((project / "configs" / "train").glob("*.yaml"))
+    models = [model for path in paths for model in load_experiment(path).models.values()]
+    assert {model.network.name for model in models} == set(network_names())
 
 
 def test_the_name_is_the_files(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def model(fitted: TrainedToy, name: str) -> Any:
 
 def data_of(fitted: TrainedToy, name: str, span: Span | None = None) -> Any:
     config = fitted.experiment.model(name)
-    vocabulary = train._vocabulary(fitted.lake, fitted.experiment, fitted.fold)
+    vocabulary = train.open_vocabulary(fitted.lake, fitted.experiment, fitted.fold)
     span = span or Span(fitted.fold.train.first, fitted.fold.test.last)
     task = task_module(config.kind)
     return task.load(fitted.lake, fitted.experiment, config, vocabulary, span)
@@ -113,7 +113,7 @@ def test_predictions_do_not_change_with_the_future(
     cut = fitted.fold.test.first + timedelta(days=2)
     lake = shocked_lake(tmp_path / "shocked", fitted.fold, cut)
     config = fitted.experiment.model(name)
-    vocabulary = train._vocabulary(fitted.lake, fitted.experiment, fitted.fold)
+    vocabulary = train.open_vocabulary(fitted.lake, fitted.experiment, fitted.fold)
     whole = Span(fitted.fold.train.first, fitted.fold.test.last)
     task = task_module(config.kind)
     found = []
@@ -186,7 +186,7 @@ def test_volatility_buckets_or_any_label_can_be_learned(fitted: TrainedToy) -> N
         value = one.labels[DIRECTION].value
         value[value == 0] = 1
     data.class_names[DIRECTION] = {"-1": "calm", "1": "wild"}
-    vocabulary = train._vocabulary(fitted.lake, fitted.experiment, fitted.fold)
+    vocabulary = train.open_vocabulary(fitted.lake, fitted.experiment, fitted.fold)
     done = fusion.fit(Job(fitted.experiment, fitted.fold, "fused_direction", data, vocabulary))
     assert done.record.class_names == ("calm", "wild")
     assert done.network.head.out_features == 2
@@ -222,7 +222,7 @@ def test_fusion_forecasts_quantiles_of_the_labels_return(fitted: TrainedToy) -> 
     experiment = token_models.experiment(quantiles=model)
     trained = train.train_model(fitted.lake, experiment, fitted.fold, "quantiles")
     assert 0.75 < trained.metrics["coverage_90"] < 0.99
-    vocabulary = train._vocabulary(fitted.lake, experiment, fitted.fold)
+    vocabulary = train.open_vocabulary(fitted.lake, experiment, fitted.fold)
     part = predict_model(fitted.lake, experiment, fitted.fold, "quantiles", vocabulary)
     assert part is not None
     table = part.tables[0].to_pandas()
@@ -267,7 +267,7 @@ def test_text_is_read_as_of_each_bars_close(fitted: TrainedToy, tmp_path: Path) 
     assert results["fused_direction"].metrics["log_loss"] > 0
     loaded = load_model(lake, "toytokens", fitted.fold.key, "fused_direction")
     assert f"text/{encoder_name(encoder)}/toy.A" in loaded.record.inputs
-    vocabulary = train._vocabulary(lake, experiment, fitted.fold)
+    vocabulary = train.open_vocabulary(lake, experiment, fitted.fold)
     whole = Span(fitted.fold.train.first, fitted.fold.test.last)
     model = experiment.model("fused_direction")
     data = fusion.load(lake, experiment, model, vocabulary, whole)

@@ -51,6 +51,9 @@ class TargetModel(ChannelModel):
             quantile at step h is one of the return over h bars. A head with a distribution needs
             it, unless its network samples paths.
         loss: of the forecast in scaled units; None takes the head's own, squared error for a point.
+        predict_every: bars from one predicted bar to the next, counted from each session's first.
+            Where a backtest decides every so many bars (its `hold`), the ones between are never
+            traded, and forecasts that are drawn path by path take their time.
     """
 
     target: str = "log_return"
@@ -58,6 +61,7 @@ class TargetModel(ChannelModel):
     center_target: bool = False
     cumulative: bool = False
     loss: ForecastLossField | None = None
+    predict_every: int = Field(1, ge=1)
 
     def data_columns(self) -> tuple[str, ...]:
         """Return the keys of `DataConfig` that matter: features and label."""

@@ -123,7 +123,7 @@ def predict_classes(
     with reproducible(record.seed, record.threads):
         for number, line in enumerate(data.lines):
             chosen = window_fits(np.ones(len(line.ids), bool), record.lookback)
-            chosen &= scope.rows(record, line.series.session)
+            chosen &= scope.rows(record, line.series)
             rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
             samples = LabelledTokens(table, rows, record.lookback, torch.zeros_like(rows), form)
             p_NK = unweighted(probabilities(model.network, samples), record.class_weights or (1.0,))

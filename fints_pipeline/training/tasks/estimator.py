@@ -133,7 +133,7 @@ def predict(model: Loaded, data: Dataset, scope: Scope) -> Sequence[Predicted]:
     results = []
     for number, one in enumerate(series):
         chosen = ~one.is_filled & window_fits(finite_rows(one), record.lookback)
-        chosen &= scope.rows(record, one.session)
+        chosen &= scope.rows(record, one)
         places = np.flatnonzero(chosen)
         rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
         if not len(rows):

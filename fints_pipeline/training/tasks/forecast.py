@@ -249,7 +249,7 @@ def predict_returns(
     with reproducible(record.seed, record.threads):
         for number, one in enumerate(series):
             chosen = ~one.is_filled & window_fits(finite_rows(one), record.lookback)
-            chosen &= scope.rows(record, one.session)
+            chosen &= scope.rows(record, one)
             rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
             windows = samples(table, rows)
             outlook = look_ahead(model.network, record.network, windows, place, steps)

@@ -206,7 +206,7 @@ def _predict_classes(model: Loaded, data: FusionData, scope: Scope) -> list[Pred
     with reproducible(record.seed, record.threads):
         for number, one in enumerate(data.series):
             chosen = ~one.is_filled & window_fits(finite_rows(one), record.lookback)
-            chosen &= scope.rows(record, one.session)
+            chosen &= scope.rows(record, one)
             rows = torch.from_numpy(table.global_rows(number, chosen).astype(np.int64))
             windows = data.windows(table, rows, record.lookback, 1, False)
             p_NK = probabilities(model.network, windows)
