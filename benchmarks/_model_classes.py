@@ -60,7 +60,7 @@ def _scores(
             came.append(number[predicted.rows][known])
             own = number[fold.train.mask(series.session)]
             before.append(own[own >= 0])
-    p_NK, actual, train_classes = (np.concatenate(part) for part in (said, came, before))
+    p_NK, actual, train_classes = np.concatenate(said), np.concatenate(came), np.concatenate(before)
     common = np.bincount(train_classes, minlength=p_NK.shape[1]).argmax()
     return {
         **class_metrics(p_NK, train_classes, actual),
