@@ -13,6 +13,7 @@ from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Lake, series_key
 from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.base.time import month_of
+from fints_pipeline.features.beside import read_frames
 from fints_pipeline.features.config import FeaturesConfig
 from fints_pipeline.features.stage import run
 from fints_pipeline.walkforward.folds import Span
@@ -88,16 +89,20 @@ def _row(
     rng = np.random.default_rng(int(text_digest(instrument, month, str(count))[:12], 16))
     place = read.start + int(rng.integers(count))
     bars = to_pandas(read.rows.slice(0, place + 1))
-    frames = {
-        name: to_pandas(lake.read(series_key("exogenous", freq, name, "all")))
-        for name, freq in config.sources.items()
-    }
+    frames, _ = read_frames(lake, config, frequency, instrument, month)
+    known = bars["close_time"].iloc[-1]
+    frames = {name: frame[frame[_known_from(frame)] <= known] for name, frame in frames.items()}
     ours = run(config, bars, frames).iloc[-1]
     table = to_pandas(lake.read(series_key("features", frequency, instrument, month)))
     theirs = table[table["close_time"] == ours["close_time"]]
     if theirs.empty:
         return f"the bar that closes at {ours['close_time']} has no features"
     return _difference(ours, theirs.iloc[0], columns)
+
+
+def _known_from(frame: pd.DataFrame) -> str:
+    """Return the column that says when a row was known: publication, or the bar's close."""
+    return "known_at" if "known_at" in frame else "close_time"
 
 
 def _difference(ours: pd.Series, theirs: pd.Series, columns: Sequence[str]) -> str:

@@ -57,6 +57,22 @@ class Locations:
         """
         return self._config("data", instrument.partition(".")[0], "dataset")
 
+    def exogenous_configs(self) -> list[Path]:
+        """Return the YAML file of every configured exogenous series, sorted."""
+        return sorted((self.configs / "exogenous").glob("*.yaml"))
+
+    def exogenous_config(self, name: str) -> Path:
+        """Return the YAML file of an exogenous series."""
+        return self._config("exogenous", name, "exogenous series")
+
+    def news_configs(self) -> list[Path]:
+        """Return the YAML file of every configured source of news, sorted."""
+        return sorted((self.configs / "news").glob("*.yaml"))
+
+    def news_config(self, name: str) -> Path:
+        """Return the YAML file of a source of news."""
+        return self._config("news", name, "source of news")
+
     def tokenize_config(self, name: str) -> Path:
         """Return a tokenizer's YAML file."""
         return self._config("tokenize", name, "tokenizer config")

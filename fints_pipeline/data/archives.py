@@ -24,7 +24,7 @@ from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.unpacking import Member, unpack
 from fints_pipeline.data.zip_directory import reading
 
-__all__ = ["Member", "StagedArchive", "sha256_of", "stage"]
+__all__ = ["Member", "StagedArchive", "sha256_of", "stage", "staged_before"]
 
 MANIFEST = "manifest.json"
 
@@ -98,6 +98,11 @@ def stage(path: Path, staging: Path, limits: Limits | None = None) -> StagedArch
             _write_manifest(folder, sha256, known_at, members)
     whole = {member.sha256 for member in members}
     return StagedArchive(target, sha256, known_at, tuple(members), verified, whole)
+
+
+def staged_before(staging: Path, sha256: str) -> StagedArchive | None:
+    """Return an archive that was staged earlier, by its digest; None where it is gone."""
+    return _load(staging / sha256, verified=False)
 
 
 def sha256_of(path: Path) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -12,6 +11,7 @@ from fints_pipeline.base.config import Config
 from fints_pipeline.base.errors import KeyNotFoundError, UserError, nearest
 from fints_pipeline.base.time import MINUTES_A_DAY, minutes
 from fints_pipeline.data.calendars import Calendar, calendar_for, check_calendar
+from fints_pipeline.data.config_checks import checked_timezone
 from fints_pipeline.data.rule_parameters import RuleParameters
 
 T = TypeVar("T")
@@ -84,11 +84,7 @@ class DatasetConfig(Config):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("not a time zone: write it like UTC or America/New_York") from None
-        return name
+        return checked_timezone(name)
 
     @field_validator("base_frequency")
     @classmethod

@@ -5,16 +5,13 @@ Reading and committing are two steps: what several archives say of one slice is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
 from fints_pipeline.base.lake import Lake, TableKey
-from fints_pipeline.base.lake.atomic import write_text
 from fints_pipeline.data import action_files
 from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.delivery_index import part_key, parts_exist
@@ -22,27 +19,10 @@ from fints_pipeline.data.raw_bars import read_archive
 from fints_pipeline.data.slices import RAW_BARS, RAW_SLICES, SliceChange, merge, split
 from fints_pipeline.data.sources import Claim, Source
 from fints_pipeline.data.staging_report import StagedDelivery
+from fints_pipeline.data.taken import PENDING, Intake, Record, known, read_record, write_record
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
-_PENDING = "pending"
 _WRITERS = 8
-
-
-@dataclass(frozen=True)
-class Intake:
-    """What became of one archive.
-
-    Attributes:
-        delivery: What to report of it.
-        parts: The partitions that hold its rows, as lineage spells them.
-        read: Whether it was read now; otherwise its rows were in the lake already.
-        changes: Partitions whose content changed (told of the last one of a batch).
-    """
-
-    delivery: StagedDelivery
-    parts: tuple[str, ...]
-    read: bool
-    changes: tuple[SliceChange, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,14 +67,6 @@ class Pending:
         return {**dict.fromkeys(before, empty), **self.slices}
 
 
-@dataclass(frozen=True)
-class _Record:
-    """With what rules an archive was read, and which partitions hold its rows."""
-
-    rules: str
-    parts: list[str]
-
-
 def read_bars(lake: Lake, relative: str, staged: StagedArchive, claim: Claim) -> Intake | Pending:
     """Parse an archive of bars, unless the lake holds its rows.
 
@@ -108,9 +80,9 @@ def read_bars(lake: Lake, relative: str, staged: StagedArchive, claim: Claim) ->
         ArchiveError: a member cannot be read.
     """
     source = claim.source
-    record = _read_record(staged, source.name)
+    record = read_record(staged, source.name)
     if record.rules == source.fingerprint and parts_exist(lake, record.parts):
-        return _known(relative, staged, source.name, record)
+        return known(relative, staged, source.name, record)
     reading = read_archive(staged, claim, relative.rpartition("/")[2])
     config = source.config
     parts = split(
@@ -126,7 +98,7 @@ def commit(lake: Lake, batch: Sequence[Pending]) -> list[Intake]:
         # Before the first slice is written, so that the rows of a killed run are found and
         # replaced.
         parts = sorted({*each.parts, *each.earlier})
-        _write_record(each.staged, each.source.name, _Record(_PENDING, parts))
+        write_record(each.staged, each.source.name, Record(PENDING, parts))
     changes = _merge_slices(lake, batch)
     for each in batch:
         found, _ = action_files.merge_actions(
@@ -134,8 +106,8 @@ def commit(lake: Lake, batch: Sequence[Pending]) -> list[Intake]:
         )
         changes += found
     for each in batch:
-        record = _Record(each.source.fingerprint, list(each.parts))
-        _write_record(each.staged, each.source.name, record)
+        record = Record(each.source.fingerprint, list(each.parts))
+        write_record(each.staged, each.source.name, record)
     done = [Intake(_delivery(each), each.parts, read=True) for each in batch]
     done[-1] = Intake(done[-1].delivery, done[-1].parts, read=True, changes=tuple(changes))
     return done
@@ -177,14 +149,14 @@ def take_actions(lake: Lake, relative: str, staged: StagedArchive, dataset: str)
     Raises:
         ArchiveError: it cannot be read; no partition was touched.
     """
-    record = _read_record(staged, dataset)
+    record = read_record(staged, dataset)
     if record.rules == action_files.CODE_VERSION and parts_exist(lake, record.parts):
-        return _known(relative, staged, dataset, record)
+        return known(relative, staged, dataset, record)
     path, where = staged.path(staged.members[0]), relative.rpartition("/")[2]
     actions = action_files.read_actions(path, where, dataset, staged.known_at)
     changes, keys = action_files.merge_actions(lake, actions, staged.sha256, CORPORATE_ACTIONS)
     parts = [str(key) for key in keys]
-    _write_record(staged, dataset, _Record(action_files.CODE_VERSION, parts))
+    write_record(staged, dataset, Record(action_files.CODE_VERSION, parts))
     done = StagedDelivery(
         path=relative,
         sha256=staged.sha256,
@@ -195,24 +167,3 @@ def take_actions(lake: Lake, relative: str, staged: StagedArchive, dataset: str)
         verified=staged.verified,
     )
     return Intake(done, tuple(parts), read=True, changes=tuple(changes))
-
-
-def _known(relative: str, staged: StagedArchive, dataset: str, record: _Record) -> Intake:
-    known = StagedDelivery(relative, staged.sha256, dataset, record.rules)
-    return Intake(known, tuple(record.parts), read=False)
-
-
-def _record_path(staged: StagedArchive, dataset: str) -> Path:
-    return staged.folder / f"taken-{dataset}.json"
-
-
-def _read_record(staged: StagedArchive, dataset: str) -> _Record:
-    try:
-        content = json.loads(_record_path(staged, dataset).read_text(encoding="utf-8"))
-        return _Record(str(content["rules"]), [str(part) for part in content["parts"]])
-    except (OSError, ValueError, TypeError, KeyError):
-        return _Record(_PENDING, [])
-
-
-def _write_record(staged: StagedArchive, dataset: str, record: _Record) -> None:
-    write_text(_record_path(staged, dataset), json.dumps(record.__dict__, indent=1))

@@ -17,6 +17,8 @@ SUFFIXES = {
     ".csv": "csv",
     ".parquet": "parquet",
     ".feather": "feather",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
 }
 ARCHIVES = ("zip", "tar.gz", "gzip")
 _MAGIC = {
@@ -33,6 +35,7 @@ _NAMES = {
     "parquet": ".parquet",
     "feather": ".feather",
 }
+_TEXT = ("csv", "jsonl")
 # Parquet and Arrow files end with the bytes that they begin with.
 _FRAMED = ("parquet", "feather")
 _ARCHIVES = {
@@ -83,7 +86,7 @@ def check_start(stream: BinaryIO, kind: str) -> None:
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     stream.seek(0)
-    if kind == "csv":
+    if kind in _TEXT:
         return
     magic, name = _MAGIC[kind], _NAMES[kind]
     if not head:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
-from fints_pipeline.base.lake.contract import check_columns
+from fints_pipeline.base.lake.contract import TableValidator, check_columns
 from fints_pipeline.data.calendars import Calendar, Stamps
 from fints_pipeline.schemas.raw_bars import RAW_BARS as CONTRACT
 
@@ -50,9 +50,10 @@ class SliceChange:
     """A partition that staging wrote with another content than before.
 
     Attributes:
-        table: ``raw_bars`` or ``corporate_actions``.
-        instrument: ``dataset.SYMBOL``.
-        month: Month of the session (of the ex-date), ``2023-01``.
+        table: ``raw_bars``, ``corporate_actions``, ``raw_exogenous`` or ``raw_news``.
+        instrument: ``dataset.SYMBOL``; of an exogenous series its name.
+        month: Month of the session (of the ex-date, of publication), ``2023-01``; of an exogenous
+            series ``all``.
         before: Digest before, None where there was no partition.
         after: Digest now.
         rows: Rows now.
@@ -122,7 +123,11 @@ def _session_months(
 
 
 def merge(
-    lake: Lake, key: TableKey, archives: Mapping[str, pa.Table], config_fingerprint: str
+    lake: Lake,
+    key: TableKey,
+    archives: Mapping[str, pa.Table],
+    config_fingerprint: str,
+    contract: TableValidator | None = None,
 ) -> SliceChange | None:
     """Make ``archives``' rows what a slice holds of them.
 
@@ -132,6 +137,8 @@ def merge(
         archives: By SHA-256, an archive's rows of this slice; none where an earlier reading of the
             archive put rows here and the new one has none.
         config_fingerprint: Of what the rows were read with.
+        contract: Schema of the slice, which has ``archive``, ``source_row`` and ``known_at``; None
+            for raw bars.
 
     Returns:
         What changed, or None.
@@ -143,12 +150,12 @@ def merge(
         if rows.num_rows:
             inputs[f"archives/{archive}"] = archive
     lineage = Lineage(CODE_VERSION, config_fingerprint, inputs)
-    footer = lake.update(key, partial(_replace_rows, archives), RAW_SLICES, lineage)
+    footer = lake.update(key, partial(_replace_rows, archives), contract or RAW_SLICES, lineage)
     digest = before.digest if before else None
     if footer.digest == digest:
         return None
     instrument, month = key["instrument"], key["month"]
-    return SliceChange(RAW_BARS, instrument, month, digest, footer.digest, footer.rows)
+    return SliceChange(key.table, instrument, month, digest, footer.digest, footer.rows)
 
 
 def _replace_rows(archives: Mapping[str, pa.Table], before: pa.Table | None) -> pa.Table:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import (
     ArchiveError,
     CalendarError,
@@ -20,15 +22,19 @@ from fints_pipeline.base.errors import (
 )
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
-from fints_pipeline.data import action_files, archives, inbox
+from fints_pipeline.data import action_files, archives, inbox, outside
+from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
+from fints_pipeline.data.exogenous.intake import read_again
 from fints_pipeline.data.inbox import Delivery
-from fints_pipeline.data.intake import Intake, Pending, commit, read_bars, take_actions
+from fints_pipeline.data.intake import Pending, commit, read_bars, take_actions
 from fints_pipeline.data.limits import Limits
+from fints_pipeline.data.outside import Outside, OutsideClaim
 from fints_pipeline.data.quarantine import Quarantine
-from fints_pipeline.data.sources import Source, claim, claim_actions, load_sources
+from fints_pipeline.data.sources import Claim, Source, claim, claim_actions, load_sources
 from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
+from fints_pipeline.data.taken import Intake
 
 FOLDER = "staging"
 MOST_ROWS = 500_000
@@ -44,8 +50,12 @@ def stage_inbox(
     datasets: Sequence[DatasetConfig],
     limits: Limits | None = None,
     progress: Progress | None = None,
+    others: Outside | None = None,
 ) -> StagingReport:
-    """Bring an inbox's archives into the lake's ``raw_bars`` and ``corporate_actions`` tables.
+    """Bring an inbox's archives into the lake's raw tables.
+
+    Bars go to ``raw_bars``, splits and dividends to ``corporate_actions``, series and news to
+    ``raw_exogenous`` and ``raw_news``.
 
     Runs on one lake follow each other: a lock is held meanwhile.
 
@@ -55,6 +65,7 @@ def stage_inbox(
         datasets: The configured datasets.
         limits: What an archive may unfold to.
         progress: Told of each file before it is handled.
+        others: The configured exogenous series and sources of news.
 
     Returns:
         What was read, what was there already, what is refused and which slices changed.
@@ -65,22 +76,34 @@ def stage_inbox(
         LakeError: the lake cannot be written.
     """
     folder = inbox.resolve(inbox_folder)
-    stager = _Stager(lake, load_sources(datasets), limits or Limits(), progress)
-    with locked(lake.root / ".locks" / "staging.lock"):
+    sources = load_sources(datasets)
+    stager = _Stager(lake, sources, others or Outside(), limits or Limits(), progress)
+    with under_lock(lake):
         stager.run(folder)
     return stager.report
+
+
+def under_lock(lake: Lake) -> AbstractContextManager[None]:
+    """Return the lock under which archives are staged."""
+    return locked(lake.root / ".locks" / "staging.lock")
 
 
 class _Stager:
     """One run over one inbox."""
 
     def __init__(
-        self, lake: Lake, sources: list[Source], limits: Limits, progress: Progress | None
+        self,
+        lake: Lake,
+        sources: list[Source],
+        others: Outside,
+        limits: Limits,
+        progress: Progress | None,
     ) -> None:
         self.lake = lake
         self.progress = progress
         self.batch: list[tuple[Delivery, Pending]] = []
         self.sources = sources
+        self.others = others
         self.limits = limits
         self.staging = lake.root / FOLDER
         self.quarantine = Quarantine(lake.root)
@@ -88,6 +111,9 @@ class _Stager:
         self.rules = fingerprint(
             {
                 "sources": sorted(source.fingerprint for source in sources),
+                "others": sorted(
+                    f"{each.name} {each.reading} {each.files}" for each in others.configs
+                ),
                 "limits": limits,
                 "actions": action_files.CODE_VERSION,
             }
@@ -110,12 +136,25 @@ class _Stager:
                     self.progress(number, len(ordered), delivery.relative)
                 self._handle(delivery)
             self._commit()
+            self._read_again()
             present = {delivery.path for delivery in found.deliveries}
             present |= {folder / relative for relative, _ in found.refused}
             for entry in self.index.remove_missing(folder, present):
                 self._settle(entry)
         finally:
             self.index.save()
+
+    def _read_again(self) -> None:
+        """Read the staged files of series anew whose config now reads them otherwise."""
+        for config in self.others.series:
+            name = f"configs/exogenous/{config.name}.yaml"
+            try:
+                change = read_again(self.lake, self.staging, config)
+            except _REFUSALS as error:
+                self.report.quarantined.append(self.quarantine.add(name, None, error))
+                continue
+            self.report.changes += [change] if change else []
+            self.quarantine.resolve(text_digest(name))
 
     def _remove_leftovers(self) -> None:
         """Remove what killed runs left; the lock says that no other run is at work."""
@@ -213,12 +252,40 @@ class _Stager:
         if delivery.path.name.casefold() == action_files.FILE_NAME:
             dataset = claim_actions(delivery.folder, self.sources)
             return take_actions(self.lake, delivery.relative, staged, dataset)
-        taken = claim(staged, delivery.path.name, delivery.folder, self.sources)
+        taken = self._claim(staged, delivery)
+        if isinstance(taken, OutsideClaim):
+            return outside.take(self.lake, delivery.relative, staged, taken)
         if not taken.members:
             return staged.sha256
         if any(pending.staged.sha256 == staged.sha256 for _, pending in self.batch):
             self._commit()
         return read_bars(self.lake, delivery.relative, staged, taken)
+
+    def _claim(self, staged: StagedArchive, delivery: Delivery) -> Claim | OutsideClaim:
+        """Return who takes a staged file: a data set, a series or a source of news.
+
+        Raises:
+            FormatError: nobody does, or several do.
+        """
+        name, folder = delivery.path.name, delivery.folder
+        datasets = [source.name for source in self.sources]
+        other, evidence = outside.claim(staged, name, folder, self.others, datasets)
+        if other is not None and other.by_name:
+            return other
+        try:
+            taken = claim(staged, name, folder, self.sources)
+        except FormatError as error:
+            if other is not None:
+                return other
+            where = "; ".join(filter(None, (evidence, error.where)))
+            raise FormatError(error.what, where=where or None, fix=error.fix) from None
+        if other is not None and taken.members:
+            raise FormatError(
+                f"the content fits data set {taken.source.name!r} and {other.told}",
+                fix="put the file into a folder of the inbox called after one of them "
+                f"({taken.source.name}, {other.config.name})",
+            )
+        return other or taken
 
     def _refuse(
         self, relative: str, path: Path, stamp: list[object], sha256: str | None, error: UserError

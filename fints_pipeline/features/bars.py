@@ -24,6 +24,8 @@ COLUMNS: Mapping[str, np.dtype[Any]] = {
     "is_filled": np.dtype(np.bool_),
 }
 """Columns of BarsSchema that features may read, and the type in which they read them."""
+NEWS = "news_bars"
+"""Name of the frame that holds the news counted on the bars, ascending `close_time`."""
 NO_TIME = np.iinfo(np.int64).min
 """What `Bars.since_open` holds where the calendar knows no session."""
 
@@ -37,7 +39,7 @@ class Bars:
 
     Args:
         columns: the columns of `COLUMNS`, as a frame or as arrays.
-        exogenous: frames that are not bars, by name; see `exogenous.Exogenous`.
+        exogenous: frames that are not bars, by name; see `exogenous.Exogenous`, `news.News`.
     """
 
     def __init__(

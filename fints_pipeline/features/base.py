@@ -42,6 +42,11 @@ class Feature(Component):
         return {}
 
     @property
+    def news(self) -> tuple[str, ...]:
+        """Sources of news whose counts on bars it reads."""
+        return ()
+
+    @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """Names of the columns, in order."""

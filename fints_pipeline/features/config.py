@@ -72,6 +72,11 @@ class FeaturesConfig(Config):
         }
 
     @property
+    def news(self) -> tuple[str, ...]:
+        """Sources of news that the features read, each once."""
+        return tuple(dict.fromkeys(name for feature in self.features for name in feature.news))
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the feature columns, in order."""
         return tuple(name for feature in self.features for name in feature.columns)

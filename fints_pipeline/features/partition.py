@@ -8,7 +8,7 @@ from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
 from fints_pipeline.base.lake.history import read_surroundings
-from fints_pipeline.base.lake.lineage import digests
+from fints_pipeline.features.beside import read_frames
 from fints_pipeline.features.config import FeaturesConfig
 from fints_pipeline.features.stage import run
 from fints_pipeline.schemas.bars import BARS
@@ -26,7 +26,7 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
     """Compute and write ``features/freq/instrument/month``.
 
     Raises:
-        KeyNotFoundError: the month's bars, or an exogenous series, are not in the lake.
+        KeyNotFoundError: the month's bars, a series or the news on them are not in the lake.
     """
     read = read_surroundings(
         lake,
@@ -39,14 +39,10 @@ def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month:
         before_sessions=max(0, config.lookback_sessions - 1),
     )
     BARS.validate(read.rows)
-    sources = [
-        series_key("exogenous", frequency, source, "all")
-        for source, frequency in config.sources.items()
-    ]
-    frames = {key["instrument"]: to_pandas(lake.read(key)) for key in sources}
+    frames, read_beside = read_frames(lake, config, freq, instrument, month)
     frame = run(config, to_pandas(read.rows), frames).iloc[read.start : read.stop]
     contract = features_contract(config.columns)
-    inputs = {**read.inputs, **digests(lake, sources)}
+    inputs = {**read.inputs, **read_beside}
     lineage = replace(made_with(config), inputs=inputs)
     key = series_key("features", freq, instrument, month)
     return lake.write(key, to_arrow(frame, contract.arrow_schema), contract, lineage)

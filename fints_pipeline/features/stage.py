@@ -31,7 +31,8 @@ def run(
     Args:
         config: which features, in which order.
         bars: BarsSchema of one instrument, ascending `open_time`; not changed.
-        exogenous: a frame for each of `config.sources`: `known_at` (UTC) and value columns.
+        exogenous: a frame for each of `config.sources`: `known_at` (UTC) and value columns; where
+            `config.news` names any, the rows of the table `news_bars` under that name.
 
     Returns:
         frame with one row a bar and a fresh index: instrument, open_time, close_time, session,

@@ -27,16 +27,16 @@ class FeatureStream:
     in place of O(1).
 
     Args:
-        config: which features; those that read exogenous frames cannot be streamed.
+        config: which features; those that read exogenous frames or news cannot be streamed.
 
     Raises:
-        ConfigError: a feature reads an exogenous frame.
+        ConfigError: a feature reads an exogenous frame or news.
     """
 
     def __init__(self, config: FeaturesConfig) -> None:
-        if config.sources:
+        if others := (*config.sources, *config.news):
             raise ConfigError(
-                f"exogenous series cannot be streamed: {', '.join(config.sources)}",
+                f"exogenous series and news cannot be streamed: {', '.join(others)}",
                 fix="leave them out and join them with features.run",
             )
         self._config = config

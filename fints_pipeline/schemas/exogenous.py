@@ -20,13 +20,13 @@ def _known_in_order(frame: pd.DataFrame) -> pd.Series:
     return later
 
 
-def exogenous_contract(columns: Sequence[str]) -> TableContract:
-    """Return the schema of an exogenous series with these value columns.
+def exogenous_contract(columns: Sequence[str], unit: str | None = None) -> TableContract:
+    """Return the schema of an exogenous series with these value columns, in ``unit``.
 
     Rows ascend by ``known_at``, then ``period_end``. A restated value is a further row with the
     same ``period_end`` and a later ``known_at``.
     """
-    values = {name: number("value of the period", nullable=True) for name in columns}
+    values = {name: number("value of the period", unit=unit, nullable=True) for name in columns}
     return TableContract(
         "exogenous",
         pa.DataFrameSchema(

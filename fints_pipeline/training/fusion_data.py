@@ -124,13 +124,19 @@ def load_fusion(
 def _text(
     lake: Lake, model: FusionModel, encoder: str, series: tuple[Series, ...]
 ) -> tuple[TextWindows, dict[str, str]]:
-    found = load_text(lake, encoder, [one.instrument for one in series])
+    names = {one.instrument: _subject(one.instrument, model.text_source) for one in series}
+    found = load_text(lake, encoder, names.values())
     width = next(iter(found.values())).vectors.shape[1]
     lag = timedelta(minutes=model.text_lag)
     nothing = CachedText.nothing(width)
     blocks = [
-        on_bars(one.open_time, one.close_time, found.get(one.instrument, nothing), lag)
+        on_bars(one.open_time, one.close_time, found.get(names[one.instrument], nothing), lag)
         for one in series
     ]
-    keys = [text_key(encoder, instrument) for instrument in found]
+    keys = [text_key(encoder, name) for name in found]
     return TextWindows(blocks, width), {str(key): lake.bundle_manifest(key).digest for key in keys}
+
+
+def _subject(instrument: str, source: str | None) -> str:
+    """Return what the news about an instrument is filed under."""
+    return instrument if source is None else f"{source}.{instrument.partition('.')[2]}"

@@ -35,8 +35,21 @@ def kind_of(name: str) -> type[Feature]:
 
 def of(feature: Feature) -> laws.Compute:
     config = FeaturesConfig(features=(feature,))
+    return lambda bars: features.run(config, bars, beside(feature, bars))
+
+
+def beside(feature: Feature, bars: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Exogenous frames, and counts of news on some of the bars, each a function of its close."""
     frames = {source: readings() for source in feature.sources}
-    return lambda bars: features.run(config, bars, frames)
+    if feature.news:
+        close = bars["close_time"].astype("datetime64[us, UTC]")
+        minute = close.astype("int64").to_numpy() // 60_000_000
+        counts = pd.DataFrame({"close_time": close}).assign(
+            reference_count=minute % 11, reference_leaning=(minute % 7 - 3) / 3
+        )
+        counts["reference_positive"] = counts["reference_negative"] = minute % 3
+        frames["news_bars"] = counts[minute % 5 > 0]
+    return frames
 
 
 def readings() -> pd.DataFrame:
@@ -93,7 +106,7 @@ def test_partitions_equal_the_whole(name: str, data: st.DataObject) -> None:
 def test_one_bar_at_a_time_equals_the_batch(name: str, data: st.DataObject) -> None:
     feature, bars = drawn(data, name)
     config = FeaturesConfig(features=(feature,))
-    if feature.sources:
+    if feature.sources or feature.news:
         with pytest.raises(ConfigError, match="streamed"):
             FeatureStream(config)
         return
@@ -131,7 +144,7 @@ def test_warm_up_ends_with_the_lookback(name: str, data: st.DataObject) -> None:
     """
     feature = data.draw(components(kind_of(name)))
     assert isinstance(feature, Feature)
-    if feature.sources:
+    if feature.sources or feature.news:
         return
     warm_up = feature.lookback + 24 * feature.lookback_sessions
     bars = data.draw(bars_frames(min_size=warm_up + 1, max_size=warm_up + BEYOND))
@@ -161,7 +174,7 @@ def test_the_docstring_says_what_one_needs(name: str) -> None:
 
 
 def arrays_of(feature: Feature, bars: pd.DataFrame) -> Bars:
-    return Bars(bars, {source: readings() for source in feature.sources})
+    return Bars(bars, beside(feature, bars))
 
 
 def assert_derived_arrays_are_untouched(used: Bars, fresh: Bars) -> None:

@@ -113,14 +113,15 @@ def test_an_instrument_outside_the_universe_is_refused(lake: Lake) -> None:
 
 
 def test_the_table_is_the_one_that_the_data_stage_writes(lake: Lake, tmp_path: Path) -> None:
-    from fints_pipeline.data.exogenous import ExogenousConfig, ingest
+    from fints_pipeline.data.exogenous import ExogenousConfig
+    from fints_pipeline.data.outside_building import ingest_file
 
     put_bars(lake, NAMES[0], MONTHS[:1])
     (tmp_path / "rates.csv").write_text("day,rate\n2024-01-02,1.5\n2024-01-04,2.5\n")
     source = ExogenousConfig(
         name="rates", frequency="1D", period="day", timezone="UTC", values={"rate": "rate"}
     )
-    ingest(lake, source, tmp_path / "rates.csv")
+    ingest_file(lake, tmp_path / "rates.csv", source)
     config = FeaturesConfig(features=[{"name": "exogenous", "source": "rates", "values": ["rate"]}])
     partition.build(lake, config, "5m", NAMES[0], MONTHS[0])
     assert set(read(lake, "features", MONTHS[0])["rates_rate"].dropna()) == {1.5, 2.5}

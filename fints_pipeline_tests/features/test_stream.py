@@ -14,7 +14,8 @@ from fints_pipeline.features import Feature, FeaturesConfig, FeatureStream
 from fints_pipeline_tests.contracts import laws
 from fints_pipeline_tests.strategies import random_bars
 
-ALL = [name for name in available("fints_pipeline.features", Feature) if name != "exogenous"]
+BESIDE = ("exogenous", "news")
+ALL = [name for name in available("fints_pipeline.features", Feature) if name not in BESIDE]
 SHORT = {"intraday_seasonality": {"sessions": 3}, "slot_volume_zscore": {"sessions": 4}}
 EVERYTHING = FeaturesConfig(features=[{"name": name, **SHORT.get(name, {})} for name in ALL])
 BARS = random_bars(900, 3, sessions=30, splits=0.2, volume="some")
@@ -75,8 +76,9 @@ def test_mistakes_are_named() -> None:
         stream.update(BARS.iloc[2].to_dict() | {"instrument": "test.B"})
     with pytest.raises(ConfigError, match="other features"):
         FeatureStream.restore(FeaturesConfig(features=["gap"]), stream.state)
-    with pytest.raises(ConfigError, match="exogenous"):
-        FeatureStream(FeaturesConfig(features=["exogenous"]))
+    for name in BESIDE:
+        with pytest.raises(ConfigError, match="cannot be streamed: reference"):
+            FeatureStream(FeaturesConfig(features=[name]))
 
 
 def test_no_features_make_an_empty_row() -> None:

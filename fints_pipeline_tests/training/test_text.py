@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from fints_pipeline import embed
 from fints_pipeline.base.errors import KeyNotFoundError, SchemaError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.data.news import ingest
-from fints_pipeline.data.news.stocknet import Item
 from fints_pipeline.models._text_encoder import TextEncoder, load_text_encoder
 from fints_pipeline.training.text_cache import (
     CachedText,
@@ -26,6 +24,7 @@ from fints_pipeline.training.text_cache import (
 )
 from fints_pipeline.training.text_windows import NONE, TextWindows, on_bars
 from fints_pipeline_tests import tiny_bert
+from fints_pipeline_tests.items import Item, put_items
 
 FIRST = datetime.fromisoformat("2024-01-30T10:00:00+00:00")
 TEXTS = ["buy apple", "apple misses estimates", "buy apple", "sell today", "beats estimates today"]
@@ -43,7 +42,7 @@ def encoder(tmp_path: Path) -> TextEncoder:
 
 @pytest.fixture
 def news(lake: Lake) -> Lake:
-    ingest(lake, "stocknet", [item(n) for n in (4, 1, 0, 2)], "tweets", "sha")
+    put_items(lake, "stocknet", [item(n) for n in (4, 1, 0, 2)])
     return lake
 
 
@@ -58,7 +57,7 @@ def test_each_text_is_embedded_once(news: Lake, encoder: TextEncoder) -> None:
     torch.testing.assert_close(before.vectors[torch.from_numpy(before.text)], expected)
 
     assert embed_news(news, "stocknet.AAPL", encoder).new == 0
-    ingest(news, "stocknet", [item(3)], "more", "sha2")
+    put_items(news, "stocknet", [item(3)])
     assert embed_news(news, "stocknet.AAPL", encoder).new == 1
     after = load_text(news, encoder_name(encoder), ["stocknet.AAPL"])["stocknet.AAPL"]
     old = after.known_at != np.datetime64((FIRST + timedelta(hours=39)).replace(tzinfo=None))

@@ -15,8 +15,6 @@ from pydantic import ValidationError
 from fints_pipeline import train
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, SchemaError
 from fints_pipeline.base.lake import Lake, fold_key
-from fints_pipeline.data.news import ingest
-from fints_pipeline.data.news.stocknet import Item
 from fints_pipeline.models._text_encoder import load_text_encoder
 from fints_pipeline.training.bundles import load_model, model_key
 from fints_pipeline.training.class_labels import Classes
@@ -30,6 +28,7 @@ from fints_pipeline.training.text_cache import embed_news, encoder_name
 from fints_pipeline.training.tracking import NullTracker
 from fints_pipeline.walkforward.folds import Span
 from fints_pipeline_tests import tiny_bert
+from fints_pipeline_tests.items import Item, put_items
 from fints_pipeline_tests.training import token_models, toy
 from fints_pipeline_tests.training.conftest import TrainedToy
 from fints_pipeline_tests.training.test_training import shocked_lake
@@ -252,21 +251,22 @@ def test_text_is_read_as_of_each_bars_close(fitted: TrainedToy, tmp_path: Path) 
         Item("A", first + timedelta(minutes=37 * n), ("buy", "apple") if n % 3 else ("sell",))
         for n in range(1_500)
     ]
-    ingest(lake, "toy", items, "news", "sha")
+    put_items(lake, "wire", items)
     encoder = load_text_encoder(str(tiny_bert.save(tmp_path / "tiny")))
-    embed_news(lake, "toy.A", encoder)
+    embed_news(lake, "wire.A", encoder)
     text: dict[str, object] = {
         "network": {
             **token_models.MODELS["fused_direction"]["network"],  # type: ignore[dict-item]
             "text": {"embedding": tiny_bert.WIDTH},
         },
         "text": encoder_name(encoder),
+        "text_source": "wire",
     }
     experiment = token_models.alone("fused_direction", **text)
     results = train.train_fold(lake, experiment, fitted.fold, experiment.names, NullTracker())
     assert results["fused_direction"].metrics["log_loss"] > 0
     loaded = load_model(lake, "toytokens", fitted.fold.key, "fused_direction")
-    assert f"text/{encoder_name(encoder)}/toy.A" in loaded.record.inputs
+    assert f"text/{encoder_name(encoder)}/wire.A" in loaded.record.inputs
     vocabulary = train.open_vocabulary(lake, experiment, fitted.fold)
     whole = Span(fitted.fold.train.first, fitted.fold.test.last)
     model = experiment.model("fused_direction")

@@ -13,6 +13,8 @@ from fints_pipeline.data.catalog.inventory import Partition
 from fints_pipeline.schemas.contract import TableContract
 from fints_pipeline.schemas.exogenous import EXOGENOUS_KEY
 from fints_pipeline.schemas.labels import END_SUFFIX
+from fints_pipeline.schemas.news_bars import KNOWN
+from fints_pipeline.schemas.raw_exogenous import RAW_EXOGENOUS_KEY
 
 _NOT_FEATURES = {*KEY, "is_filled"}
 MIGRATE = "python -m fints_pipeline.data migrate"
@@ -84,4 +86,8 @@ def _chosen_columns(table: str, columns: tuple[str, ...]) -> list[str] | None:
         return [name.removesuffix(END_SUFFIX) for name in ends]
     if table == "exogenous":
         return [name for name in columns if name not in EXOGENOUS_KEY]
+    if table == "raw_exogenous":
+        return [name for name in columns if name not in RAW_EXOGENOUS_KEY]
+    if table == "news_bars":
+        return [name.removesuffix(f"_{KNOWN}") for name in columns if name.endswith(f"_{KNOWN}")]
     return None

@@ -1,10 +1,11 @@
-"""Bring the inbox's archives into the lake and make their bars.
+"""Bring the inbox's archives into the lake and make their bars, series and news.
 
     python -m fints_pipeline.data ingest
     python -m fints_pipeline.data ingest --inbox ~/downloads --dataset histdata
 
 Every archive is verified, unpacked safely, recognised, parsed and cut into instrument-months;
-those that changed are cleaned and resampled. What is refused goes to quarantine with its reason,
+those that changed are cleaned and resampled. Files of exogenous series (configs/exogenous) and of
+news (configs/news) are read beside them. What is refused goes to quarantine with its reason,
 stays where it lies, and stops no other; the exit status is then 1. Nothing is read twice: run it
 again whenever something was added.
 """
@@ -19,6 +20,7 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.errors import KeyNotFoundError, UserError, nearest
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.outside import Outside, load_outside
 from fints_pipeline.data.staging_report import StagingReport
 
 MOST_REFUSALS = 20
@@ -54,13 +56,15 @@ def run(arguments: argparse.Namespace) -> int:
     locations = Locations.from_environment()
     datasets = _datasets(locations, arguments.dataset)
     started = time.monotonic()
+    others = load_outside(locations)
     report = stage_inbox(
-        arguments.inbox or locations.inbox, locations.lake, datasets, progress=_tell
+        arguments.inbox or locations.inbox, locations.lake, datasets, progress=_tell, others=others
     )
     _print_report(report)
     failed = 0
     if not arguments.raw_only:
         failed = _build(locations, datasets, report, arguments.workers)
+        failed += _build_others(locations, others)
     print(f"done in {time.monotonic() - started:.1f} s; the lake is {locations.lake_root}")
     return 1 if report.quarantined or failed else 0
 
@@ -124,3 +128,17 @@ def _build(
     for instrument, month, reason in failures[:MOST_REFUSALS]:
         print(f"not built: {instrument} {month}: {reason}")
     return len(failures)
+
+
+def _build_others(locations: Locations, others: Outside) -> int:
+    """Build series and news; return how many could not be built."""
+    from fints_pipeline.data.outside_building import build_stale
+
+    built = build_stale(locations.lake, others)
+    for name, rows in built.series.items():
+        print(f"series {name}: {rows} rows")
+    for subject, (months, items) in built.news.items():
+        print(f"news of {subject}: {items} items in {months} months")
+    for name, reason in built.failures:
+        print(f"not built: {name}: {reason}")
+    return len(built.failures)

@@ -2,6 +2,6 @@
 
 from fints_pipeline.data.exogenous.config import ExogenousConfig
 from fints_pipeline.data.exogenous.joining import join
-from fints_pipeline.data.exogenous.series_file import ingest, read_series, series_key_of
+from fints_pipeline.data.exogenous.partition import build, raw_key_of, series_key_of
 
-__all__ = ["ExogenousConfig", "ingest", "join", "read_series", "series_key_of"]
+__all__ = ["ExogenousConfig", "build", "join", "raw_key_of", "series_key_of"]

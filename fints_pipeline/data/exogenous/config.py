@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from fints_pipeline.base.config import Config
+from fints_pipeline.base.config import Config, fingerprint
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.time import minutes
+from fints_pipeline.data.config_checks import checked_pattern, checked_timezone
 from fints_pipeline.schemas.exogenous import EXOGENOUS_KEY
+from fints_pipeline.schemas.raw_exogenous import RAW_EXOGENOUS_KEY
+
+READING_VERSION = "1"
+"""Of the code that reads files."""
+RESERVED = {*EXOGENOUS_KEY, *RAW_EXOGENOUS_KEY}
 
 
 class ExogenousConfig(Config):
@@ -29,9 +34,14 @@ class ExogenousConfig(Config):
             ``publication_lag_minutes`` after the end of its period.
         publication_lag_minutes: See ``published``.
         values: The file's column of each value, by the name that it gets.
+        unit: What the values are measured in.
+        files: Regular expression that the names of the series' files match somewhere. Without one,
+            a file is recognised by its columns alone; in the inbox's folder ``<name>/`` a file may
+            be called anything.
         separator: Between the columns of a CSV file.
         missing: Cells that hold no value.
-        max_age_days: How long a value is carried forward before it counts as missing.
+        max_age_days: How old a series' last value may be before its asset warns that the source has
+            stopped; how long features carry a value on is theirs to say.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -44,6 +54,8 @@ class ExogenousConfig(Config):
     published: str | None = None
     publication_lag_minutes: int = Field(default=0, ge=0)
     values: dict[str, str] = Field(min_length=1)
+    unit: str | None = None
+    files: str | None = None
     separator: str = Field(default=",", min_length=1, max_length=1)
     missing: tuple[str, ...] = ("", ".", "NA", "NaN")
     max_age_days: float = Field(default=7.0, gt=0)
@@ -60,17 +72,18 @@ class ExogenousConfig(Config):
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("not a time zone: write it like UTC or America/New_York") from None
-        return name
+        return checked_timezone(name)
+
+    @field_validator("files")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else checked_pattern(pattern)
 
     @field_validator("values")
     @classmethod
     def _own_names(cls, values: dict[str, str]) -> dict[str, str]:
         for name in values:
-            if not name.isidentifier() or name in EXOGENOUS_KEY:
+            if not name.isidentifier() or name in RESERVED:
                 raise ValueError(f"a value cannot be called {name!r}")
         return values
 
@@ -79,3 +92,22 @@ class ExogenousConfig(Config):
         if self.published is not None and self.publication_lag_minutes:
             raise ValueError("give `published` or `publication_lag_minutes`, not both")
         return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that its files must have."""
+        published = () if self.published is None else (self.published,)
+        return (self.period, *published, *self.values.values())
+
+    @property
+    def reading(self) -> str:
+        """Changes when the same bytes would make other raw rows."""
+        others = {"description", "unit", "files", "publication_lag_minutes", "max_age_days"}
+        return fingerprint({"version": READING_VERSION, **self.model_dump(exclude=others)})
+
+    @property
+    def publishing(self) -> str:
+        """Changes when the same raw rows would make other rows of the series."""
+        return fingerprint(
+            {"lag": self.publication_lag_minutes, "values": list(self.values), "name": self.name}
+        )

@@ -1,143 +1,93 @@
-"""A file of an exogenous series into the lake's table ``exogenous``."""
+"""A file of an exogenous series as the rows that it delivers."""
 
 from __future__ import annotations
 
-import io
-from datetime import timedelta
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from fints_pipeline.base.config import fingerprint
-from fints_pipeline.base.digest import file_sha256
-from fints_pipeline.base.errors import FormatError, nearest
-from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
+from fints_pipeline.base.errors import FormatError
+from fints_pipeline.base.frames import to_arrow
+from fints_pipeline.data import cells
+from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.exogenous.config import ExogenousConfig
-from fints_pipeline.data.exogenous.restating import merge
-from fints_pipeline.schemas.exogenous import exogenous_contract
+from fints_pipeline.data.source_file import SourceFile
+from fints_pipeline.data.unpacking import Member
+from fints_pipeline.schemas.raw_exogenous import raw_exogenous_contract
 
-CODE_VERSION = "1"
-TABLE = "exogenous"
-_ONE_PART = "all"
-_MIDNIGHT = timedelta(0)
+_NO_VALUE = ("nan", "None")
 
 
-def series_key_of(config: ExogenousConfig) -> TableKey:
-    """Return the partition that holds the series."""
-    return series_key(TABLE, config.frequency, config.name, _ONE_PART)
+def why_not(file: SourceFile, config: ExogenousConfig) -> str | None:
+    """Return why a file cannot be one of the series, or None if its columns say that it can."""
+    return cells.missing_column(file, config.columns, config.separator)
 
 
-def ingest(lake: Lake, config: ExogenousConfig, path: Path) -> Footer:
-    """Read a file and merge it into the lake.
+def read_archive(
+    staged: StagedArchive, members: Iterable[Member], archive: str, config: ExogenousConfig
+) -> pa.Table:
+    """Return the rows of an archive's members in the columns of ``raw_exogenous``.
 
-    A period that the lake has with other values keeps them and gets the new ones beside, known
-    from the file's modification time on: what was known when is not forgotten. The same file again
-    changes nothing.
-
-    Raises:
-        FormatError: the file does not fit the config, or contradicts the lake.
-    """
-    rows = read_series(path, config)
-    contract = exogenous_contract(list(config.values))
-    key = series_key_of(config)
-    delivered = pd.Timestamp(path.stat().st_mtime_ns, unit="ns", tz="UTC").floor("us")
-    inputs = dict(lake.footer(key).lineage.inputs) if lake.exists(key) else {}
-    inputs[f"archives/{path.name}"] = file_sha256(path)
-    lineage = Lineage(CODE_VERSION, fingerprint(config), inputs)
-    change = partial(merge, rows, contract.arrow_schema, delivered)
-    return lake.update(key, change, contract, lineage)
-
-
-def read_series(path: Path, config: ExogenousConfig) -> pd.DataFrame:
-    """Return the rows of a CSV or Parquet file in the columns of the table.
+    Args:
+        staged: The archive.
+        members: Those that hold rows of the series.
+        archive: Its file name.
+        config: The series.
 
     Raises:
         FormatError: a column is missing, a period or number cannot be read, or periods repeat.
+        ArchiveError: a member is damaged.
     """
-    cells = _cells(path, config)
-    period_end = _period_end(cells, config, path)
-    known_at = period_end + timedelta(minutes=config.publication_lag_minutes)
+    files = [SourceFile(staged.path(each), each.name, archive) for each in members]
+    frames = [read_rows(file, config) for file in files]
+    frame = pd.concat(frames, ignore_index=True)
+    twice = frame.duplicated(["period_end", "published_at"])
+    if twice.any():
+        row = frame.loc[twice.idxmax()]
+        raise FormatError(
+            "a period stands in the file twice",
+            where=f"{archive}: row {row['source_row']}, the period that ended {row['period_end']}",
+        )
+    return with_origin(frame, staged.sha256, staged.known_at, config)
+
+
+def with_origin(
+    frame: pd.DataFrame, sha256: str, delivered: datetime, config: ExogenousConfig
+) -> pa.Table:
+    """Return rows as those of one delivery."""
+    known_at = pd.Timestamp(delivered).tz_convert("UTC").as_unit("us")
+    frame = frame.assign(series=config.name, archive=sha256, known_at=known_at)
+    return to_arrow(frame, raw_exogenous_contract(list(config.values)).arrow_schema)
+
+
+def read_rows(file: SourceFile, config: ExogenousConfig) -> pd.DataFrame:
+    """Return ``period_end``, ``published_at``, ``source_row`` and the values of one file.
+
+    Rows without any value are left out.
+
+    Raises:
+        FormatError: a column is missing, or a period or number cannot be read.
+        ArchiveError: the file is damaged.
+    """
+    raw = cells.read_cells(file, config.columns, config.separator)
+    layout, zone = config.period_format, config.timezone
+    close = timedelta(hours=config.period_close.hour, minutes=config.period_close.minute)
+    period_end = cells.stamps(raw[config.period], file.where, layout, zone, close)
+    published = pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]")
     if config.published is not None:
-        known_at = _stamps(cells[config.published], config, path, config.published)
-    early = known_at < period_end
+        published = cells.stamps(raw[config.published], file.where, layout, zone)
+    early = published < period_end
     if early.any():
         raise FormatError(
             "a value is published before its period ends",
-            where=f"{path.name}: row {int(early.to_numpy().argmax()) + 1}",
+            where=f"{file.where}: row {int(early.to_numpy().argmax()) + 1}",
             fix="mend `published`, `period_close` or `timezone` in the config",
         )
-    frame = pd.DataFrame({"series": config.name, "period_end": period_end, "known_at": known_at})
+    rows = pd.DataFrame({"period_end": period_end, "published_at": published})
+    rows["source_row"] = range(1, len(rows) + 1)
+    missing = (*config.missing, *_NO_VALUE)
     for name, column in config.values.items():
-        frame[name] = _numbers(cells[column], config, path, column)
-    frame = frame.dropna(subset=list(config.values), how="all")
-    twice = frame.duplicated(["period_end", "known_at"])
-    if twice.any():
-        raise FormatError(
-            "a period stands in the file twice",
-            where=f"{path.name}: row {int(twice.idxmax()) + 1}",
-        )
-    return frame.sort_values(["known_at", "period_end"], ignore_index=True)
-
-
-def _cells(path: Path, config: ExogenousConfig) -> pd.DataFrame:
-    """Return the file's cells as text."""
-    try:
-        if path.suffix == ".parquet":
-            cells = pd.read_parquet(io.BytesIO(path.read_bytes())).reset_index().astype(str)
-        else:
-            cells = pd.read_csv(path, sep=config.separator, dtype=str, keep_default_na=False)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise FormatError(f"the file cannot be read: {error}", where=str(path)) from None
-    wanted = [config.period, *config.values.values(), *filter(None, [config.published])]
-    for column in wanted:
-        if column not in cells.columns:
-            raise FormatError(
-                f"no column {column!r}", where=str(path), fix=nearest(column, cells.columns)
-            )
-    return cells
-
-
-def _period_end(cells: pd.DataFrame, config: ExogenousConfig, path: Path) -> pd.Series:
-    close = timedelta(hours=config.period_close.hour, minutes=config.period_close.minute)
-    return _stamps(cells[config.period], config, path, config.period, close)
-
-
-def _stamps(
-    column: pd.Series,
-    config: ExogenousConfig,
-    path: Path,
-    name: str,
-    time_of_day: timedelta = _MIDNIGHT,
-) -> pd.Series:
-    """Return UTC stamps; a wall-clock time that is ambiguous is taken as the later of the two."""
-    parsed = pd.to_datetime(column, format=config.period_format, errors="coerce")
-    if parsed.isna().any():
-        row = int(parsed.isna().to_numpy().argmax())
-        raise FormatError(
-            f"{column.iloc[row]!r} is not written as {config.period_format}",
-            where=f"{path.name}: row {row + 1}, column {name}",
-            fix="set `period_format`",
-        )
-    if parsed.dt.tz is None:
-        wall = parsed + time_of_day
-        winter = np.zeros(len(wall), dtype=np.bool_)
-        parsed = wall.dt.tz_localize(config.timezone, ambiguous=winter, nonexistent="shift_forward")
-    return parsed.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
-
-
-def _numbers(column: pd.Series, config: ExogenousConfig, path: Path, name: str) -> pd.Series:
-    text = column.str.strip()
-    absent = text.isin([*config.missing, "nan", "None"])
-    values = pd.to_numeric(text.mask(absent), errors="coerce").astype("float64")
-    wrong = (values.isna() & ~absent).to_numpy() | values.abs().eq(float("inf")).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise FormatError(
-            f"{column.iloc[row]!r} is not a number",
-            where=f"{path.name}: row {row + 1}, column {name}",
-            fix="list it under `missing` if it stands for no value",
-        )
-    return values
+        rows[name] = cells.numbers(raw[column], file.where, missing)
+    return rows.dropna(subset=list(config.values), how="all")

@@ -1,8 +1,8 @@
-"""News items: parsed, scored with a small lexicon, counted on bars as of each bar's close."""
+"""News items: read, scored with a small lexicon, counted on bars as of each bar's close."""
 
+from fints_pipeline.data.news.config import NewsConfig
 from fints_pipeline.data.news.on_bars import per_bar
+from fints_pipeline.data.news.partition import build, subjects
 from fints_pipeline.data.news.sentiment import score
-from fints_pipeline.data.news.stocknet import read_tweets
-from fints_pipeline.data.news.store import ingest
 
-__all__ = ["ingest", "per_bar", "read_tweets", "score"]
+__all__ = ["NewsConfig", "build", "per_bar", "score", "subjects"]

@@ -201,6 +201,8 @@ class FusionModel(TargetModel):
         class_loss: of the class probabilities.
         text: an encoder of which the lake has embedded news (`python -m fints_pipeline.embed`
             prints its name); None leaves the text tower without input.
+        text_source: the source of news (configs/news) whose items about an instrument's symbol
+            count; None for items that are filed under the instrument itself.
         text_lag: minutes that pass between a text's publication and its use.
     """
 
@@ -210,6 +212,7 @@ class FusionModel(TargetModel):
     class_weights: bool = True
     class_loss: ClassLossField = CrossEntropy()
     text: str | None = None
+    text_source: str | None = None
     text_lag: int = Field(0, ge=0)
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,15 @@ import pandas as pd
 import pytest
 
 from fints_pipeline.base.config import load_config, parse_config
-from fints_pipeline.base.errors import ConfigError, FormatError
+from fints_pipeline.base.errors import ConfigError, FormatError, UserError
 from fints_pipeline.base.frames import to_pandas
-from fints_pipeline.base.lake import Lake
-from fints_pipeline.data.exogenous import (
-    ExogenousConfig,
-    ingest,
-    join,
-    read_series,
-    series_key_of,
-)
+from fints_pipeline.base.lake import Footer, Lake
+from fints_pipeline.data.exogenous import ExogenousConfig, join, raw_key_of, series_key_of
+from fints_pipeline.data.exogenous.partition import stale
+from fints_pipeline.data.exogenous.series_file import read_rows
+from fints_pipeline.data.exogenous.versions import natural
+from fints_pipeline.data.outside_building import ingest_file
+from fints_pipeline.data.source_file import SourceFile
 
 
 def config(**changes: object) -> ExogenousConfig:
@@ -38,6 +38,16 @@ def file(folder: Path, text: str, delivered: str = "2024-06-01") -> Path:
     moment = pd.Timestamp(delivered, tz="UTC").timestamp()
     os.utime(path, (moment, moment))
     return path
+
+
+def read_series(path: Path, series: ExogenousConfig) -> pd.DataFrame:
+    rows = read_rows(SourceFile(path, path.name, path.name), series)
+    return rows.assign(known_at=natural(rows, series))
+
+
+def ingest(lake: Lake, series: ExogenousConfig, path: Path) -> Footer:
+    ingest_file(lake, path, series)
+    return lake.footer(series_key_of(series))
 
 
 def test_values_are_known_after_the_close_on_the_wall_clock(tmp_path: Path):
@@ -67,13 +77,22 @@ def test_a_published_column_counts_instead(tmp_path: Path):
         ("date,VALUE\n2024-01-05,1\n05.01.2024,1\n", r"'05.01.2024' is not written as[\s\S]*row 2"),
         ("date,VALUE\n2024-01-05,1\n2024-01-06,l2\n", r"'l2' is not a number[\s\S]*row 2"),
         ("date,VALUE\n2024-01-05,inf\n", "'inf' is not a number"),
-        ("date,VALUE\n2024-01-05,1\n2024-01-05,2\n", r"twice[\s\S]*row 2"),
-        ("", "cannot be read"),
+        ("date,VALUE\n2024-01-05,1,7\n", r"3 cells where 2 are expected[\s\S]*row 2"),
+        ("date,VALUE,VALUE\n2024-01-05,1,7\n", "'VALUE' stands there twice"),
+        ("date,VALUE\n", "no rows"),
+        ("", "no column 'date'"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(tmp_path: Path, text: str, message: str):
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(UserError, match=message):
         read_series(file(tmp_path, text), config())
+
+
+def test_a_period_that_stands_in_a_file_twice_is_refused(lake: Lake, tmp_path: Path):
+    text = "date,VALUE\n2024-01-05,1\n2024-01-05,2\n"
+    with pytest.raises(FormatError, match=r"twice[\s\S]*row 2"):
+        ingest(lake, config(), file(tmp_path, text))
+    assert not lake.exists(raw_key_of(config()))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +121,7 @@ def test_a_restated_value_is_known_from_its_own_file_on(lake: Lake, tmp_path: Pa
     later = "date,VALUE\n2024-01-05,1\n2024-01-08,2.5\n2024-06-14,3\n"
     for _ in range(2):
         ingest(lake, config(), file(tmp_path, later, delivered="2024-06-20"))
+    # An older file again adds nothing.
     ingest(lake, config(), file(tmp_path, "date,VALUE\n2024-01-05,1\n2024-01-08,2\n"))
     rows = to_pandas(lake.read(series_key_of(config())))
     assert rows["value"].tolist() == [1, 2, 3, 2.5]
@@ -111,13 +131,50 @@ def test_a_restated_value_is_known_from_its_own_file_on(lake: Lake, tmp_path: Pa
     assert joined["value"].tolist() == [2, 2, 3]
 
 
-def test_restatements_that_cannot_be_dated_are_refused(lake: Lake, tmp_path: Path):
-    ingest(lake, config(), file(tmp_path, "date,VALUE\n2024-01-05,1\n"))
-    older = file(tmp_path, "date,VALUE\n2024-01-05,2\n", delivered="2023-12-01")
+@pytest.mark.parametrize("delivered", ["2024-06-01", "2023-12-01"])
+def test_restatements_that_cannot_be_dated_are_refused(lake: Lake, tmp_path: Path, delivered: str):
+    """At the same moment, or both before the period had ended."""
+    ingest(lake, config(), file(tmp_path, "date,VALUE\n2024-01-05,1\n", delivered))
+    other = delivered.replace("12-01", "12-02")
     with pytest.raises(FormatError, match="neither is the later one"):
-        ingest(lake, config(), older)
-    with pytest.raises(FormatError, match="other columns"):
-        ingest(lake, config(values={"other": "VALUE"}), older)
+        ingest(lake, config(), file(tmp_path, "date,VALUE\n2024-01-05,2\n", other))
+    assert lake.footer(raw_key_of(config())).rows == 1
+
+
+def test_the_order_of_staging_plays_no_part(tmp_path: Path):
+    """Three deliveries, of which the last takes the second's correction back."""
+    texts = [
+        ("date,VALUE\n2024-01-05,1\n2024-01-08,2\n", "2024-02-01"),
+        ("date,VALUE\n2024-01-05,1\n2024-01-08,2.5\n", "2024-03-01"),
+        ("date,VALUE\n2024-01-05,1\n2024-01-08,2\n2024-02-05,3\n", "2024-04-01"),
+    ]
+    digests = set()
+    for number, order in enumerate(permutations(texts)):
+        own = Lake(tmp_path / f"lake{number}")
+        for text, delivered in order:
+            ingest(own, config(), file(tmp_path, text, delivered))
+        digests.add(own.footer(series_key_of(config())).digest)
+        rows = to_pandas(own.read(series_key_of(config())))
+        assert rows["value"].tolist() == [1, 2, 3, 2.5, 2]
+        known = rows["known_at"].dt.strftime("%m-%d").tolist()
+        assert known == ["01-05", "01-08", "02-05", "03-01", "04-01"]
+    assert len(digests) == 1
+
+
+def test_a_config_that_reads_otherwise_reads_all_files_again(lake: Lake, tmp_path: Path):
+    first = file(tmp_path, "date,VALUE,OTHER\n2024-01-05,1,7\n")
+    ingest(lake, config(), first)
+    later = file(tmp_path, "date,VALUE,OTHER\n2024-01-08,2,8\n", "2024-06-02")
+    both = config(values={"value": "VALUE", "other": "OTHER"})
+    assert ingest(lake, both, later).rows == 2
+    rows = to_pandas(lake.read(series_key_of(both)))
+    assert rows[["value", "other"]].to_numpy().tolist() == [[1, 7], [2, 8]]
+
+
+def test_a_lag_that_changes_makes_the_series_stale(lake: Lake, tmp_path: Path):
+    ingest(lake, config(), file(tmp_path, "date,VALUE\n2024-01-05,1\n"))
+    assert not stale(lake, config())
+    assert "config changed" in str(stale(lake, config(publication_lag_minutes=5)).reasons)
 
 
 @pytest.mark.shared_data
