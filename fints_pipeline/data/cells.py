@@ -115,7 +115,8 @@ def stamps(
         wall = parsed + time_of_day
         winter = np.zeros(len(wall), dtype=np.bool_)
         parsed = wall.dt.tz_localize(timezone, ambiguous=winter, nonexistent="shift_forward")
-    return parsed.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    utc: pd.Series = parsed.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    return utc
 
 
 def numbers(cells: pd.Series, where: str, missing: Collection[str]) -> pd.Series:

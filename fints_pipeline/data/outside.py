@@ -68,24 +68,24 @@ def load_outside(locations: Locations) -> Outside:
     Raises:
         ConfigError: a file is wrong, or its name is not that of what it describes.
     """
-    series = [load_config(path, ExogenousConfig) for path in locations.exogenous_configs()]
-    news = [load_config(path, NewsConfig) for path in locations.news_configs()]
-    paths = [*locations.exogenous_configs(), *locations.news_configs()]
-    for path, config in zip(paths, [*series, *news], strict=True):
+    series = {path: load_config(path, ExogenousConfig) for path in locations.exogenous_configs()}
+    news = {path: load_config(path, NewsConfig) for path in locations.news_configs()}
+    found = Outside(tuple(series.values()), tuple(news.values()))
+    for path, config in zip([*series, *news], found.configs, strict=True):
         if path.stem != config.name:
             raise ConfigError(
                 f"the file is called {path.stem!r}, but what it describes {config.name!r}",
                 where=str(path),
                 fix="give both one name",
             )
-    names = [config.name for config in (*series, *news)]
+    names = [config.name for config in found.configs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(
             f"a series and a source of news are both called {twice[0]!r}",
             where=str(locations.configs),
             fix="rename one: their columns would have one name",
         )
-    return Outside(tuple(series), tuple(news))
+    return found
 
 
 def claim(
