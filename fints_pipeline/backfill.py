@@ -186,10 +186,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fints_pipeline.defs.launch import launcher
     from fints_pipeline.defs.partitions import too_many
     from fints_pipeline.defs.reconcile import instruments
+    from fints_pipeline.defs.sources import outdated_sources
 
     with launcher(build(locations)) as jobs:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
+        for source in list(outdated_sources(locations)):
+            jobs.source(source.job, source.name)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         if warning := too_many(len(instruments(locations.lake))):
             print(f"warning: {warning}", file=sys.stderr)

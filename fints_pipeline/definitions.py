@@ -7,8 +7,10 @@ from fints_pipeline.defs import (
     alarm,
     archives,
     evaluation,
+    exogenous,
     folds,
     jobs,
+    news,
     retraining,
     schedules,
     sensors,
@@ -23,9 +25,22 @@ def build(locations: Locations) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             archives.raw_slices,
-            *dg.load_assets_from_modules([archives, series, folds, training, evaluation]),
+            exogenous.raw_exogenous,
+            news.raw_news,
+            *dg.load_assets_from_modules(
+                [archives, exogenous, news, series, folds, training, evaluation]
+            ),
         ],
-        jobs=[jobs.ingest, jobs.data, jobs.folds, jobs.pretrain, jobs.train, jobs.backtest],
+        jobs=[
+            jobs.ingest,
+            jobs.exogenous,
+            jobs.news,
+            jobs.data,
+            jobs.folds,
+            jobs.pretrain,
+            jobs.train,
+            jobs.backtest,
+        ],
         schedules=[schedules.last_month, schedules.every_session],
         sensors=[
             sensors.inbox_sensor,

@@ -35,15 +35,18 @@ class Progress:
 
 
 def ingest_and_build(launcher: Launcher, locations: Locations, progress: Progress) -> None:
-    """Stage the inbox, then make every missing or stale month of every instrument.
+    """Stage the inbox, then make every missing or stale series, news and month of an instrument.
 
     Raises:
         UserError: a month could not be made, or stays stale although its job has run.
     """
     from fints_pipeline.defs.instrument import Instrument
     from fints_pipeline.defs.reconcile import outdated
+    from fints_pipeline.defs.sources import outdated_sources
 
     progress.step("ingest", str(locations.inbox), launcher.ingest)
+    for source in list(outdated_sources(locations)):
+        progress.step(source.job, source.name, launcher.source, source.job, source.name)
     for instrument in sorted({item.instrument for item in outdated(locations)}):
         staged = Instrument(locations, instrument).staged()
         span = staged[0], staged[-1]

@@ -1,6 +1,6 @@
 """From files in the inbox to staged, verified, parsed slices."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ from fints_pipeline.defs.partitions import (
     too_many,
 )
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.sources import sources
 
 raw_slices = dg.AssetSpec(
     "raw_slices",
@@ -60,15 +61,23 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     partitions; every touched slice is reported as a new version of `raw_slices`.
     """
     from fints_pipeline.data import staging
+    from fints_pipeline.data.outside import load_outside
     from fints_pipeline.data.slices import slices
 
     locations = project.locations
-    report = staging.stage_inbox(locations.inbox, locations.lake, dataset_configs(locations))
+    report = staging.stage_inbox(
+        locations.inbox,
+        locations.lake,
+        dataset_configs(locations),
+        others=load_outside(locations),
+    )
     known = slices(locations.lake)
     instruments = sorted({instrument for instrument, _ in known})
     register(context.instance, INSTRUMENTS, instruments)
     changed = sorted(set(report.slices) | unreported(context, known))
     for event in slice_events(known, changed):
+        context.log_event(event)
+    for event in _source_events(context, locations):
         context.log_event(event)
     metadata: dict[str, Any] = {
         "report": dg.MetadataValue.md(report.as_markdown()),
@@ -109,30 +118,59 @@ def unreported(
 def slice_events(
     known: Mapping[tuple[str, str], str], changed: Collection[tuple[str, str]]
 ) -> list[dg.AssetObservation | dg.AssetMaterialization]:
-    """Return the events that tell Dagster the current versions of slices.
-
-    Of an asset that Dagster does not make itself, staleness reads observations and the partition
-    grid reads materializations, so it takes both; and the observations first, because a later event
-    than the one that a run has seen counts as an update.
-    """
+    """Return the events that tell Dagster the current versions of slices."""
     touched = {series_partition(*slice_) for slice_ in changed}
     digests: dict[dg.MultiPartitionKey, list[str]] = {}
     for slice_, digest in sorted(known.items()):
         if (partition := series_partition(*slice_)) in touched:
             digests.setdefault(partition, []).append(digest)
     versions = {
-        partition: {"dagster/data_version": found[0] if len(found) == 1 else text_digest(*found)}
+        partition: found[0] if len(found) == 1 else text_digest(*found)
         for partition, found in digests.items()
     }
-    observed = [
-        dg.AssetObservation("raw_slices", partition=partition, tags=tags)
-        for partition, tags in versions.items()
+    return _version_events("raw_slices", versions)
+
+
+def _version_events(
+    asset: str, versions: Mapping[Any, str]
+) -> list[dg.AssetObservation | dg.AssetMaterialization]:
+    """Return the events that tell Dagster the versions of partitions that it does not make itself.
+
+    Of such an asset, staleness reads observations and the partition grid reads materializations, so
+    it takes both; and the observations first, because a later event than the one that a run has
+    seen counts as an update.
+    """
+    tags = {partition: {"dagster/data_version": found} for partition, found in versions.items()}
+    return [
+        kind(asset, partition=partition, tags=each)
+        for kind in (dg.AssetObservation, dg.AssetMaterialization)
+        for partition, each in tags.items()
     ]
-    made = [
-        dg.AssetMaterialization("raw_slices", partition=partition, tags=tags)
-        for partition, tags in versions.items()
-    ]
-    return [*observed, *made]
+
+
+def _source_events(
+    context: dg.AssetExecutionContext, locations: Locations
+) -> Iterator[dg.AssetObservation | dg.AssetMaterialization]:
+    """Register series and subjects of news; yield the versions that Dagster has not heard of."""
+    for source in sources().values():
+        known = source.known(locations)
+        register(context.instance, source.partitions, sorted(known))
+        told = {
+            name: event.tags.get("dagster/data_version")
+            for name in known
+            if (event := _last_event(context.instance, source.raw, name)) is not None
+        }
+        changed = {name: version for name, version in known.items() if told.get(name) != version}
+        yield from _version_events(source.raw, changed)
+
+
+def _last_event(
+    instance: dg.DagsterInstance, asset: str, partition: str
+) -> dg.AssetMaterialization | None:
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition]), limit=1
+    ).records
+    return records[0].asset_materialization if records else None
 
 
 def dataset_configs(locations: Locations) -> list:

@@ -14,6 +14,14 @@ def bars(instrument: Instrument, month: str) -> object:
     return partition.build(instrument.lake, instrument.dataset, instrument.name, month)
 
 
+def news_bars(instrument: Instrument, month: str) -> object:
+    """Count the news that came out by each of the month's bars."""
+    from fints_pipeline.data.news import bars_partition
+
+    lake, config = instrument.lake, instrument.news
+    return bars_partition.build(lake, config, instrument.freq, instrument.name, month)
+
+
 def features(instrument: Instrument, month: str) -> object:
     """Compute the month's columns from its bars and their lookback."""
     from fints_pipeline.features import partition
@@ -47,6 +55,7 @@ def brooks_tokens(instrument: Instrument, month: str) -> object:
 
 BUILDS: dict[str, Build] = {
     "bars": bars,
+    "news_bars": news_bars,
     "features": features,
     "labels": labels,
     "brooks_tokens": brooks_tokens,

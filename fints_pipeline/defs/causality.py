@@ -135,10 +135,8 @@ def _cut(
 ) -> Cut:
     read = _months_read(instrument, assets, month)
     with shadow(instrument, month, raw, at, random, read) as (copy, noised):
-        BUILDS["bars"](copy, month)
-        for asset in assets:
-            if asset != "bars":
-                BUILDS[asset](copy, month)
+        for asset in _made(instrument, assets):
+            BUILDS[asset](copy, month)
         rows, differences = 0, []
         for asset in assets:
             for key in instrument.keys(asset, month):
@@ -147,6 +145,14 @@ def _cut(
                 if difference := compare(ours, theirs):
                     differences.append(f"{key.table} {key['freq']}: {difference}")
     return Cut(at, rows, noised, tuple(differences))
+
+
+def _made(instrument: Instrument, assets: Sequence[str]) -> list[str]:
+    """Return what has to be made anew for some assets of a month, in order."""
+    wanted = {"bars", *assets}
+    if "features" in assets and instrument.features.news:
+        wanted.add("news_bars")
+    return [asset for asset in BUILDS if asset in wanted]
 
 
 @contextmanager

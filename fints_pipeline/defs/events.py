@@ -16,17 +16,29 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.defs.instrument import TABLES
-from fints_pipeline.defs.partitions import series_partition
+
+PartitionKey = str | dg.MultiPartitionKey
 
 CODE_VERSION = "1"
 """Of the series assets, for Dagster's badge; each stage's own stands in its lineage."""
 PARENTS = {
     "bars": ("raw_slices",),
-    "features": ("bars",),
+    "exogenous_series": ("raw_exogenous",),
+    "news_items": ("raw_news",),
+    "news_bars": ("bars", "news_items"),
+    "features": ("bars", "exogenous_series", "news_bars"),
     "labels": ("bars", "features"),
     "brooks_tokens": ("bars", "brooks_tokens"),
 }
-"""What each series asset depends on in the asset graph."""
+"""What each series and source asset depends on in the asset graph."""
+_MAKERS = {
+    **TABLES,
+    "exogenous": "exogenous_series",
+    "news": "news_items",
+    "raw_exogenous": "raw_exogenous",
+    "raw_news": "raw_news",
+}
+"""The asset that makes each table that may be an input."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +100,14 @@ def ends(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | d
     yield dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
 
 
+NOT_ASKED_FOR = Made(
+    "not-asked-for",
+    {},
+    {"dagster/row_count": 0, "note": "The data set asks for none: it has no section for it."},
+)
+"""What is said of an asset that a data set may do without, and does."""
+
+
 class Reporter:
     """Makes a run's events.
 
@@ -99,7 +119,7 @@ class Reporter:
         self._storage = context.instance.event_log_storage
 
     def materialization(
-        self, asset: str, instrument: str, month: str, made: Made
+        self, asset: str, partition: PartitionKey, made: Made
     ) -> dg.AssetMaterialization:
         """Return the event of a partition that was made, with the tags that Dagster's badge reads.
 
@@ -116,11 +136,11 @@ class Reporter:
             tags[get_input_data_version_tag(key)] = _version_of(parent, made.inputs)
             tags[get_input_event_pointer_tag(key)] = seen
         return dg.AssetMaterialization(
-            asset, partition=series_partition(instrument, month), metadata=made.metadata, tags=tags
+            asset, partition=partition, metadata=made.metadata, tags=tags
         )
 
     def evaluation(
-        self, asset: str, instrument: str, month: str, verdict: Verdict
+        self, asset: str, partition: PartitionKey, verdict: Verdict
     ) -> dg.AssetCheckEvaluation:
         """Return the event of a check of one partition."""
         return dg.AssetCheckEvaluation(
@@ -132,7 +152,7 @@ class Reporter:
             if verdict.blocking
             else dg.AssetCheckSeverity.WARN,
             blocking=verdict.blocking,
-            partition=str(series_partition(instrument, month)),
+            partition=str(partition),
         )
 
 
@@ -143,4 +163,4 @@ def _version_of(asset: str, inputs: Mapping[str, str]) -> str:
 
 
 def _asset_of(key: str) -> str:
-    return TABLES.get(key.partition("/")[0], "raw_slices")
+    return _MAKERS.get(key.partition("/")[0], "raw_slices")

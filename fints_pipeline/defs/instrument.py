@@ -16,14 +16,28 @@ from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
     from fints_pipeline.data.config import DatasetConfig
+    from fints_pipeline.data.news.bars_config import NewsOnBarsConfig
     from fints_pipeline.features.config import FeaturesConfig
     from fints_pipeline.labels.config import LabelsConfig
     from fints_pipeline.tokenizers.config import TokenizeConfig
 
-TABLES = {"bars": "bars", "features": "features", "labels": "labels", "tokens": "brooks_tokens"}
+TABLES = {
+    "bars": "bars",
+    "news_bars": "news_bars",
+    "features": "features",
+    "labels": "labels",
+    "tokens": "brooks_tokens",
+}
 """The asset that makes each series table, in an order in which they can be made."""
+OPTIONAL = frozenset({"news_bars"})
+"""Assets that a data set may ask for or not."""
 SERIES_ASSETS = tuple(TABLES.values())
-_SECTIONS = {"features": "features", "labels": "labels", "brooks_tokens": "tokenize"}
+_SECTIONS = {
+    "news_bars": "news",
+    "features": "features",
+    "labels": "labels",
+    "brooks_tokens": "tokenize",
+}
 
 C = TypeVar("C", bound=Config)
 
@@ -74,6 +88,13 @@ class Instrument:
         return load_config(self._path, DatasetConfig, section="dataset")
 
     @cached_property
+    def news(self) -> NewsOnBarsConfig:
+        """Sources of news that are counted on its bars."""
+        from fints_pipeline.data.news.bars_config import NewsOnBarsConfig
+
+        return self._section("news", NewsOnBarsConfig)
+
+    @cached_property
     def features(self) -> FeaturesConfig:
         """Its features."""
         from fints_pipeline.features.config import FeaturesConfig
@@ -94,6 +115,19 @@ class Instrument:
 
         name = self._sections.get("tokenize", "brooks")
         return load_config(self.locations.tokenize_config(name), TokenizeConfig)
+
+    @property
+    def series_read(self) -> tuple[str, ...]:
+        """Exogenous series that its features read."""
+        return tuple(self.features.sources) if "features" in self._sections else ()
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """What the news that is counted on its bars is filed under."""
+        from fints_pipeline.data.news.bars_partition import subject_of
+
+        names = self.news.names if "news" in self._sections else ()
+        return tuple(subject_of(source, self.name) for source in names)
 
     @property
     def freq(self) -> str:
@@ -129,12 +163,16 @@ class Instrument:
     def tables(self) -> dict[str, tuple[Expected, ...]]:
         """What each asset writes; assets that the data set has no section for are left out."""
         from fints_pipeline.data import partition as bars
+        from fints_pipeline.data.news import bars_partition as news_bars
         from fints_pipeline.features import partition as features
         from fints_pipeline.labels import partition as labels
         from fints_pipeline.tokenizers import partition as tokens
 
         made = bars.made_with(self.dataset)
         found = {"bars": tuple(Expected("bars", freq, made) for freq in self.dataset.frequencies)}
+        if "news" in self._sections:
+            made = news_bars.made_with(self.news)
+            found["news_bars"] = (Expected("news_bars", self.freq, made),)
         if "features" in self._sections:
             made = features.made_with(self.features)
             found["features"] = (Expected("features", self.freq, made),)

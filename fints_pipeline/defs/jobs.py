@@ -1,4 +1,4 @@
-"""The jobs, in the order in which they run: ingest, data, folds, pretrain, train, backtest."""
+"""The jobs, as they follow each other: what comes in, series, folds, models, the backtest."""
 
 import dagster as dg
 
@@ -15,10 +15,20 @@ ingest = dg.define_asset_job(
     dg.AssetSelection.assets("raw_archives"),
     description="Verify, unpack and parse what lies in the inbox.",
 )
+exogenous = dg.define_asset_job(
+    "exogenous",
+    dg.AssetSelection.assets("exogenous_series"),
+    description="One exogenous series from its deliveries.",
+)
+news = dg.define_asset_job(
+    "news",
+    dg.AssetSelection.assets("news_items"),
+    description="Scored items about one subject of news.",
+)
 data = dg.define_asset_job(
     "data",
     dg.AssetSelection.assets(*SERIES_ASSETS),
-    description="Bars, features, labels and tokens of one instrument's month.",
+    description="Bars, news on them, features, labels and tokens of one instrument's month.",
 )
 folds = dg.define_asset_job(
     "folds",

@@ -14,7 +14,9 @@ from fints_pipeline.defs.home import opened_instance
 from fints_pipeline.defs.instrument import SERIES_ASSETS
 from fints_pipeline.defs.jobs import needed_assets
 from fints_pipeline.defs.partitions import (
+    EXOGENOUS,
     INSTRUMENTS,
+    NEWS,
     fold_partition,
     register,
     series_partition,
@@ -46,6 +48,11 @@ class Launcher:
     def ingest(self) -> None:
         """Stage the inbox."""
         self._run("ingest")
+
+    def source(self, job: str, partition: str) -> None:
+        """Run `exogenous` of a series, or `news` of a subject."""
+        register(self._instance, {"exogenous": EXOGENOUS, "news": NEWS}[job], [partition])
+        self._run(job, _partition_tags(partition))
 
     def series(self, instrument: str, month: str, assets: Sequence[str]) -> None:
         """Materialise some assets of one instrument's month."""

@@ -16,10 +16,18 @@ from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import locked
 from fints_pipeline.base.lake.lineage import ABSENT, current_digest
-from fints_pipeline.defs.events import NOTHING_DELIVERED, Made, Reporter, Verdict, ends
-from fints_pipeline.defs.instrument import TABLES, Instrument
+from fints_pipeline.defs.events import (
+    NOT_ASKED_FOR,
+    NOTHING_DELIVERED,
+    Made,
+    Reporter,
+    Verdict,
+    ends,
+)
+from fints_pipeline.defs.instrument import OPTIONAL, TABLES, Instrument
 from fints_pipeline.defs.partitions import PERIOD, months_of, period_of, series_partition
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.sources import ensured
 from fints_pipeline.defs.sqlite import kept_open
 from fints_pipeline.defs.stages import STAGES, described
 from fints_pipeline.defs.targets import targets
@@ -52,6 +60,10 @@ def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> It
         instrument = Instrument(project.locations, name)
         if wanted.only_stale and asset not in instrument.tables:
             continue
+        if asset in OPTIONAL and asset not in instrument.tables:
+            for month in months:
+                yield reporter.materialization(asset, series_partition(name, month), NOT_ASKED_FOR)
+            continue
         instrument.require(asset)
         with alone(project.lake, name):
             maker = Maker(instrument, reporter)
@@ -59,7 +71,8 @@ def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> It
             for month in months:
                 if month not in staged and (wanted.is_sweep or PERIOD > 1):
                     if not wanted.only_stale and staged.isdisjoint(months_of(period_of(month))):
-                        yield reporter.materialization(asset, name, month, NOTHING_DELIVERED)
+                        partition = series_partition(name, month)
+                        yield reporter.materialization(asset, partition, NOTHING_DELIVERED)
                     continue
                 try:
                     if not (wanted.only_stale or wanted.again) or instrument.stale(asset, month):
@@ -113,12 +126,14 @@ class Maker:
     def _remade(self, asset: str, month: str) -> Iterator[Event]:
         for needed in self._needs(asset, month):
             yield from self._ensure(*needed)
+        yield from self._ensure_sources(asset)
         while True:
             made: Made | None = None
             for item in STAGES[asset](self._instrument, month):
                 if isinstance(item, Verdict):
                     name = self._instrument.name
-                    yield self._reporter.evaluation(asset, name, month, item)
+                    partition = series_partition(name, month)
+                    yield self._reporter.evaluation(asset, partition, item)
                 else:
                     made = item
             assert made is not None, f"stage {asset} made nothing"
@@ -143,6 +158,8 @@ class Maker:
         if asset == "bars":
             return []
         needed = [("bars", month)]
+        if asset == "features" and self._instrument.features.news:
+            needed += [("news_bars", month)] if "news_bars" in self._instrument.tables else []
         if asset == "labels" and self._instrument.labels.features:
             needed.append(("features", month))
         if asset == "brooks_tokens":
@@ -150,6 +167,18 @@ class Maker:
             needed = [("bars", other) for other in earlier] + needed
             needed += [(asset, other) for other in earlier]
         return needed
+
+    def _ensure_sources(self, asset: str) -> Iterator[Event]:
+        """Make what comes from outside and is out of date, each once."""
+        outside = {
+            "features": ("exogenous_series", self._instrument.series_read),
+            "news_bars": ("news_items", self._instrument.subjects),
+        }
+        source, names = outside.get(asset, ("", ()))
+        for name in names:
+            if (source, name) not in self._current:
+                yield from ensured(self._reporter, source, self._instrument.locations, name)
+                self._current.add((source, name))
 
     def _inputs(self, made: Made) -> Iterator[Event]:
         """Make what a partition was made from, or would have been, if that is not current.
@@ -171,7 +200,8 @@ class Maker:
     def _event(self, asset: str, month: str, made: Made) -> Event:
         if PERIOD > 1:
             made = replace(made, version=self._version(asset, month))
-        return self._reporter.materialization(asset, self._instrument.name, month, made)
+        partition = series_partition(self._instrument.name, month)
+        return self._reporter.materialization(asset, partition, made)
 
     def _version(self, asset: str, month: str) -> str:
         """Return the version of the period that a month lies in: what it holds at present."""

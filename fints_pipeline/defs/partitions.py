@@ -12,6 +12,12 @@ FIRST_MONTH = os.environ.get("FINTS_FIRST_MONTH", "2010-01")
 INSTRUMENTS = dg.DynamicPartitionsDefinition(name="instruments")
 """``dataset.SYMBOL``; added when an archive of a new instrument is staged."""
 
+EXOGENOUS = dg.DynamicPartitionsDefinition(name="exogenous")
+"""Name of an exogenous series; added when a file of it is staged."""
+
+NEWS = dg.DynamicPartitionsDefinition(name="news")
+"""``source.SYMBOL``, a subject of news; added when an archive with items about it is staged."""
+
 CADENCES = {"month": 1, "quarter": 3, "year": 12}
 """Months that one partition of the data assets may span."""
 

@@ -10,6 +10,7 @@ import pandas as pd
 from fints_pipeline.base.page import sketch
 
 _MOST_ROWS = 14
+_MOST_LINES = 4
 
 
 def of_bars(bars: pd.DataFrame) -> dict[str, dg.MetadataValue]:
@@ -33,6 +34,28 @@ def of_columns(frame: pd.DataFrame, names: Sequence[str]) -> dict[str, dg.Metada
     """Return each column's course, the first of them where there are many."""
     shown = {name: frame[name].to_numpy(float) for name in names[:_MOST_ROWS]}
     return _drawn(columns=sketch.rows(shown))
+
+
+def of_series(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, dg.MetadataValue]:
+    """Return an exogenous series' values, a dot where a value is a restatement."""
+    ordered = rows.sort_values("known_at", kind="stable")
+    restated = ordered.duplicated("period_end").to_numpy()
+    ends = tuple(str(ordered["period_end"].iloc[place].date()) for place in (0, -1))
+    marks = {"restated": restated} if restated.any() else {}
+    return _drawn(
+        **{
+            name: sketch.line(ordered[name].to_numpy(float), (ends[0], ends[1]), marks)
+            for name in names[:_MOST_LINES]
+            if ordered[name].notna().any()
+        }
+    )
+
+
+def of_counts(
+    what: str, counts: Sequence[float] | np.ndarray, ends: tuple[str, str]
+) -> dict[str, dg.MetadataValue]:
+    """Return counts as columns."""
+    return _drawn(**{what.replace(" ", "_"): sketch.columns({what: np.asarray(counts)}, ends)})
 
 
 def of_tokens(

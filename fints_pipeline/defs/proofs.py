@@ -1,10 +1,12 @@
 """Checks that look at a series partition as it lies in the lake."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.lake import Lake, TableKey
 from fints_pipeline.base.lake.lake import content_digest
 from fints_pipeline.defs import causality
 from fints_pipeline.defs.events import Verdict
@@ -22,10 +24,16 @@ def as_written(
     asset: str, instrument: Instrument, month: str, contract: "TableContract"
 ) -> Verdict:
     """Read back what was written: it satisfies its schema and has the digest that it says."""
+    return holds_what_it_says(instrument.lake, instrument.keys(asset, month), contract)
+
+
+def holds_what_it_says(lake: Lake, keys: Sequence[TableKey], contract: "TableContract") -> Verdict:
+    """Return whether partitions satisfy their schema and have the digests in their footers."""
     rows, wrong = {}, []
-    for key in instrument.keys(asset, month):
-        table, footer = instrument.lake.read(key), instrument.lake.footer(key)
-        rows[f"rows {key['freq']}"] = table.num_rows
+    for key in keys:
+        table, footer = lake.read(key), lake.footer(key)
+        name = f"rows {key['freq']}"
+        rows[name] = rows.get(name, 0) + table.num_rows
         try:
             contract.validate(table)
         except UserError as error:

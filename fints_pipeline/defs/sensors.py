@@ -6,20 +6,23 @@ from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.folds import complete_folds, fold_keys
 from fints_pipeline.defs.instrument import Instrument
-from fints_pipeline.defs.jobs import backtest, data, ingest, pretrain
+from fints_pipeline.defs.jobs import backtest, data, exogenous, ingest, news, pretrain
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, INSTRUMENTS
 from fints_pipeline.defs.reconcile import Outdated, instruments, outdated
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.sources import OutdatedSource, outdated_sources, sources
 from fints_pipeline.defs.targets import ONLY_TAG, STALE, range_tags
 
 
 @dg.sensor(
-    jobs=[ingest, data],
+    jobs=[ingest, exogenous, news, data],
     minimum_interval_seconds=30,
     description="New files in the inbox: stage them, then make the months that they touch.",
 )
 def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
-    """Request `ingest` when the inbox changed, and `data` for each instrument with stale months.
+    """Request `ingest` when the inbox changed, and the jobs of whatever is stale.
+
+    That is `exogenous` for each series, `news` for each subject, `data` for each instrument.
 
     The cursor is the inbox's fingerprint. The same state of affairs is asked for once.
     """
@@ -35,10 +38,17 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
     if fingerprint != context.cursor:
         requests.append(dg.RunRequest(run_key=f"ingest:{fingerprint}", job_name=ingest.name))
     known = instruments(locations.lake)
+    stale = list(outdated_sources(locations))
+    requests += [_remake(item) for item in stale]
     requests += _refreshes(locations)
+    added = {INSTRUMENTS: known}
+    for source in sources().values():
+        added[source.partitions] = [item.name for item in stale if item.asset == source.name]
     return dg.SensorResult(
         run_requests=requests,
-        dynamic_partitions_requests=[INSTRUMENTS.build_add_request(known)] if known else [],
+        dynamic_partitions_requests=[
+            definition.build_add_request(keys) for definition, keys in added.items() if keys
+        ],
         cursor=fingerprint,
     )
 
@@ -56,6 +66,15 @@ def fold_sensor(context: dg.SensorEvaluationContext, project: Project):
             EXPERIMENTS.build_add_request(sorted(found)),
             FOLDS.build_add_request(fold_keys(found)),
         ]
+    )
+
+
+def _remake(item: OutdatedSource) -> dg.RunRequest:
+    """Return the request for a series or subject, named by what is stale about it and why."""
+    return dg.RunRequest(
+        run_key=f"{item.job}:{item.name}:{item.fingerprint}",
+        job_name=item.job,
+        partition_key=item.name,
     )
 
 

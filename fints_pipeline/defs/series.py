@@ -86,7 +86,34 @@ def bars(context: dg.AssetExecutionContext, project: Project):
 
 
 @dg.asset(
-    deps=[dg.AssetDep("bars", partition_mapping=_months(-1, 0))],
+    deps=[
+        dg.AssetDep("bars", partition_mapping=_months(-1, 0)),
+        dg.AssetDep("news_items", partition_mapping=dg.AllPartitionMapping()),
+    ],
+    partitions_def=SERIES,
+    backfill_policy=_A_RANGE_A_RUN,
+    group_name="features",
+    kinds={"parquet", "pandas"},
+    owners=["team:research"],
+    code_version=CODE_VERSION,
+    check_specs=_proofs("news_bars"),
+)
+@explained
+def news_bars(context: dg.AssetExecutionContext, project: Project):
+    """News counted on each bar, as the data set's `news:` section asks for, and its leaning.
+
+    A bar has what came out after the bar before and by its own close, and when the last item that
+    was known came out. Null before a source's first item, and once it has been silent for long.
+    """
+    yield from make(context, project, "news_bars")
+
+
+@dg.asset(
+    deps=[
+        dg.AssetDep("bars", partition_mapping=_months(-1, 0)),
+        dg.AssetDep("exogenous_series", partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep("news_bars", partition_mapping=_months(0, 0)),
+    ],
     partitions_def=SERIES,
     backfill_policy=_A_RANGE_A_RUN,
     group_name="features",
@@ -100,6 +127,7 @@ def features(context: dg.AssetExecutionContext, project: Project):
     """Continuous causal columns of each bar, as the data set's `features:` section lists them.
 
     Row t uses the bars up to t and no further; the lookback is read from the months before.
+    Exogenous series and news are joined as they were known at each bar's close.
     """
     yield from make(context, project, "features")
 

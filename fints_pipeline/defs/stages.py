@@ -59,6 +59,20 @@ def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     yield described("bars", instrument, month, metadata)
 
 
+def news_bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
+    """Count news on the month's bars."""
+    started = time.perf_counter()
+    building.news_bars(instrument, month)
+    yield from _proven("news_bars", instrument, month)
+    metadata = _seconds(started)
+    frame = _frame(instrument, "news_bars", month)
+    names = [name for name in frame if name.endswith(("_count", "_leaning"))]
+    metadata |= numbers(
+        {name: float(frame[name].sum()) for name in names if name.endswith("_count")}
+    )
+    yield described("news_bars", instrument, month, metadata | pictures.of_columns(frame, names))
+
+
 def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     """Compute the month's columns from its bars and their lookback."""
     started = time.perf_counter()
@@ -94,6 +108,7 @@ def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made
 
 STAGES: dict[str, Stage] = {
     "bars": bars,
+    "news_bars": news_bars,
     "features": features,
     "labels": labels,
     "brooks_tokens": brooks_tokens,
@@ -156,6 +171,10 @@ def _contract(asset: str, instrument: Instrument) -> "TableContract":
         from fints_pipeline.schemas.bars import BARS
 
         return BARS
+    if asset == "news_bars":
+        from fints_pipeline.schemas.news_bars import news_bars_contract
+
+        return news_bars_contract(instrument.news.names)
     if asset == "features":
         from fints_pipeline.schemas.features import features_contract
 

@@ -9,7 +9,7 @@ from fints_pipeline.base.lake import ArrowContract, TableKey, series_key
 from fints_pipeline.base.lake.lineage import any_before, digests
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import months_between, next_month, previous_month
-from fints_pipeline.defs.instrument import SERIES_ASSETS, TABLES, Instrument
+from fints_pipeline.defs.instrument import TABLES, Instrument
 from fints_pipeline.defs.reconcile import outdated
 
 ONE_COLUMN = ArrowContract("one", pa.schema([pa.field("value", pa.int64())]))
@@ -70,7 +70,7 @@ def toy(locations: Locations) -> Toy:
     for name in NAMES:
         for month in MONTHS:
             made.deliver(name, month)
-        for asset in SERIES_ASSETS:
+        for asset in made.known[name].tables:
             for month in MONTHS:
                 made.make(name, asset, month)
     return made

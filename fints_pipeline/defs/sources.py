@@ -1,0 +1,142 @@
+"""What comes from outside the traded market, one partition a series or a subject of news.
+
+Their assets are made like series assets: a stage yields its checks and what it made, and whoever
+finds one out of date on the way makes it first.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import dagster as dg
+
+from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.lake.atomic import locked
+from fints_pipeline.base.lake.lineage import Staleness
+from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.events import Made, Reporter, Verdict, ends
+from fints_pipeline.defs.partitions import EXOGENOUS, NEWS, check_known
+from fints_pipeline.defs.resources import Project
+
+SourceEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+@dataclass(frozen=True)
+class SourceAsset:
+    """An asset of what comes from outside.
+
+    Attributes:
+        name: The asset's name, which is that of its key in `SOURCES` too.
+        raw: The asset that it is made from.
+        job: The job that makes it.
+        noun: What one partition is.
+        partitions: Its partitions.
+        known: Returns the partitions that were delivered, with the version of each one's rows.
+        stale: Returns what of a partition is missing or out of date.
+        make: Makes a partition; yields its checks, then what was made.
+    """
+
+    name: str
+    raw: str
+    job: str
+    noun: str
+    partitions: dg.DynamicPartitionsDefinition
+    known: Callable[[Locations], Mapping[str, str]]
+    stale: Callable[[Locations, str], tuple[Staleness, ...]]
+    make: Callable[[Locations, str], Iterator[Verdict | Made]]
+
+
+@dataclass(frozen=True)
+class OutdatedSource:
+    """A series or subject with work to do.
+
+    Attributes:
+        asset: `exogenous_series` or `news_items`.
+        job: The job that makes it.
+        name: The series, or the subject.
+        stale: What is missing or out of date, with the reasons.
+    """
+
+    asset: str
+    job: str
+    name: str
+    stale: tuple[Staleness, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names this state of affairs: the same partition stale again later has another one."""
+        parts = (f"{item.key}:{item.reasons}:{item.cause}" for item in self.stale)
+        return text_digest(self.asset, self.name, *parts)
+
+    @property
+    def cause(self) -> str:
+        """The reasons, as one line."""
+        return "; ".join(f"{item.key}: {', '.join(item.reasons)}" for item in self.stale)
+
+
+def sources() -> dict[str, SourceAsset]:
+    """Return the assets of what comes from outside, by name."""
+    from fints_pipeline.defs import source_stages as stages
+
+    series = SourceAsset(
+        "exogenous_series", "raw_exogenous", "exogenous", "exogenous series", EXOGENOUS,
+        stages.series_known, stages.series_stale, stages.series,
+    )  # fmt: skip
+    news = SourceAsset(
+        "news_items", "raw_news", "news", "subject of news", NEWS,
+        stages.news_known, stages.news_stale, stages.news,
+    )  # fmt: skip
+    return {each.name: each for each in (series, news)}
+
+
+def outdated_sources(locations: Locations) -> Iterator[OutdatedSource]:
+    """Yield the series and subjects whose deliveries ask for what the lake does not hold."""
+    for asset in sources().values():
+        for name in asset.known(locations):
+            if stale := asset.stale(locations, name):
+                yield OutdatedSource(asset.name, asset.job, name, stale)
+
+
+def run_source(
+    context: dg.AssetExecutionContext, project: Project, asset: str
+) -> Iterator[SourceEvent | dg.MaterializeResult | dg.Output]:
+    """Make the run's partitions of a source's asset."""
+    source, locations = sources()[asset], project.locations
+    known = list(source.known(locations))
+    reporter = Reporter(context)
+    for name in context.partition_keys:
+        check_known(source.noun, name, known)
+        with alone(locations.lake, asset, name):
+            yield from made(reporter, source, locations, name)
+    yield from ends(context)
+
+
+def made(
+    reporter: Reporter, source: SourceAsset, locations: Locations, name: str
+) -> Iterator[SourceEvent]:
+    """Make one partition and yield its events."""
+    for item in source.make(locations, name):
+        if isinstance(item, Verdict):
+            yield reporter.evaluation(source.name, name, item)
+        else:
+            yield reporter.materialization(source.name, name, item)
+
+
+def ensured(
+    reporter: Reporter, asset: str, locations: Locations, name: str
+) -> Iterator[SourceEvent]:
+    """Make a partition if it is out of date; one that nothing was delivered of is left alone."""
+    source = sources()[asset]
+    if name not in source.known(locations):
+        return
+    with alone(locations.lake, asset, name):
+        if source.stale(locations, name):
+            yield from made(reporter, source, locations, name)
+
+
+@contextmanager
+def alone(lake: Lake, asset: str, name: str) -> Iterator[None]:
+    """Keep other runs from making a source's partition meanwhile; a killed run lets go."""
+    with locked(lake.root / ".locks" / f"source-{text_digest(asset, name)}.lock"):
+        yield
