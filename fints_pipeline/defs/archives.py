@@ -156,7 +156,7 @@ def _source_events(
         known = source.known(locations)
         register(context.instance, source.partitions, sorted(known))
         told = {
-            name: event.tags.get("dagster/data_version")
+            name: (event.tags or {}).get("dagster/data_version")
             for name in known
             if (event := _last_event(context.instance, source.raw, name)) is not None
         }

@@ -29,7 +29,8 @@ def as_written(
 
 def holds_what_it_says(lake: Lake, keys: Sequence[TableKey], contract: "TableContract") -> Verdict:
     """Return whether partitions satisfy their schema and have the digests in their footers."""
-    rows, wrong = {}, []
+    rows: dict[str, int] = {}
+    wrong = []
     for key in keys:
         table, footer = lake.read(key), lake.footer(key)
         name = f"rows {key['freq']}"

@@ -66,7 +66,8 @@ def news_bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     yield from _proven("news_bars", instrument, month)
     metadata = _seconds(started)
     frame = _frame(instrument, "news_bars", month)
-    names = [name for name in frame if name.endswith(("_count", "_leaning"))]
+    sources = instrument.news.names
+    names = [f"{source}_{what}" for source in sources for what in ("count", "leaning")]
     metadata |= numbers(
         {name: float(frame[name].sum()) for name in names if name.endswith("_count")}
     )
