@@ -25,6 +25,7 @@ from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
     from fints_pipeline.defs.reconcile import Outdated
+    from fints_pipeline.defs.sources import OutdatedSource
 
 Told = Callable[[str, str], None]
 Refresh = Callable[[str, str, str, Told], None]
@@ -181,17 +182,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     locations = Locations.from_environment()
     if arguments.dry_run:
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
-        return _show(_work(locations, wanted))
+        return _show(_others(locations), _work(locations, wanted))
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
     from fints_pipeline.defs.partitions import too_many
     from fints_pipeline.defs.reconcile import instruments
-    from fints_pipeline.defs.sources import outdated_sources
 
     with launcher(build(locations)) as jobs:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
-        for source in list(outdated_sources(locations)):
+        for source in list(_others(locations)):
             jobs.source(source.job, source.name)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         if warning := too_many(len(instruments(locations.lake))):
@@ -200,7 +200,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _close(outcome)
 
 
-def _show(work: Iterator[Outdated]) -> int:
+def _others(locations: Locations) -> Iterator[OutdatedSource]:
+    from fints_pipeline.defs.sources import outdated_sources
+
+    return outdated_sources(locations)
+
+
+def _show(others: Iterator[OutdatedSource], work: Iterator[Outdated]) -> int:
+    for other in others:
+        print(f"{other.name}  {other.asset}\n    {other.cause}")
     count = 0
     for count, item in enumerate(work, start=1):  # noqa: B007  the count is what is left of it
         print(f"{item.instrument} {item.month}  {' '.join(item.assets)}\n    {item.cause}")

@@ -1,11 +1,12 @@
 """Proof, on the user's own data, that a partition owes nothing to what came later.
 
-At a cut, every raw row after it is replaced by noise, and the partition is made once more by the
-same code, through bars, in a lake of its own. Up to the cut it must come out as it lies in the
-lake, to the bit.
+At a cut, every raw row after it is replaced by noise, of bars as of exogenous series and news, and
+the partition is made once more by the same code, through bars, in a lake of its own. Up to the cut
+it must come out as it lies in the lake, to the bit.
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from fints_pipeline.base.lake import Lake, fold_key, series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import TABLES, Instrument
+from fints_pipeline.defs.source_noise import OUTSIDE, READERS, replace_future
 
 CUTS = int(os.environ.get("FINTS_CAUSALITY_CUTS", "1"))
 """Cuts that each partition is checked at; 0 turns the check off."""
@@ -35,7 +37,7 @@ class Cut:
     Attributes:
         at: Time of the cut, UTC.
         rows: Rows up to it that were compared, of all tables.
-        noised: Raw rows after it that were replaced.
+        noised: Raw rows after it that were replaced, of bars, series and news.
         differences: Table, column and first row that differ; empty if none does.
     """
 
@@ -110,6 +112,7 @@ def check_predictions(instrument: Instrument, experiment, fold) -> Evidence:
     earlier = [known for known in instrument.staged() if known < month]
     with shadow(instrument, month, raw, at, random, earlier) as (copy, noised):
         _link_others(instrument.lake, copy.lake, instrument.name)
+        noised += replace_future(instrument, copy.lake, at, random)
         for asset in copy.tables:
             BUILDS[asset](copy, month)
         train.write_predictions(copy.lake, experiment, fold)
@@ -135,7 +138,10 @@ def _cut(
 ) -> Cut:
     read = _months_read(instrument, assets, month)
     with shadow(instrument, month, raw, at, random, read) as (copy, noised):
-        for asset in _made(instrument, assets):
+        made = _made(instrument, assets)
+        if not READERS.isdisjoint(made):
+            noised += replace_future(instrument, copy.lake, at, random)
+        for asset in made:
             BUILDS[asset](copy, month)
         rows, differences = 0, []
         for asset in assets:
@@ -270,7 +276,9 @@ def _link(real: Lake, copy: Lake, name: str, months: Collection[str]) -> None:
     """Link into ``copy`` what is no series, and some months of one instrument's series."""
     copy.root.mkdir(exist_ok=True)
     for path in real.root.iterdir():
-        if path.name not in _NEVER_LINKED:
+        if path.name in OUTSIDE:
+            shutil.copytree(path, copy.root / path.name)
+        elif path.name not in _NEVER_LINKED:
             (copy.root / path.name).symlink_to(path.resolve())
     for table in TABLES:
         for freq in real.values(table, (), "freq"):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import dagster as dg
 import numpy as np
 import pandas as pd
 
@@ -61,6 +62,9 @@ def series(locations: Locations, name: str) -> Iterator[Verdict | Made]:
     yield up_to_date(rows, config)
     metadata = table_metadata(footer, contract, lake.uri(key))
     metadata |= numbers(_figures(rows) | {"seconds": time.perf_counter() - started})
+    if len(rows):
+        for name, end in (("first", rows["period_end"].min()), ("last", rows["period_end"].max())):
+            metadata[f"{name}_period_end"] = dg.MetadataValue.timestamp(end.to_pydatetime())
     metadata |= pictures.of_series(rows, list(config.values))
     yield Made(footer.digest, footer.lineage.inputs, metadata)
 
@@ -168,7 +172,6 @@ def _figures(rows: pd.DataFrame) -> dict[str, float]:
     return {
         "periods": rows["period_end"].nunique(),
         "restated": len(rows) - rows["period_end"].nunique(),
-        "last_period": rows["period_end"].max().timestamp(),
     }
 
 

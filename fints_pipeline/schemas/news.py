@@ -17,14 +17,14 @@ def _known_in_order(frame: pd.DataFrame) -> pd.Series:
 
 
 def _count(description: str) -> pa.Column:
-    return column("int64", pyarrow.int64(), description, checks=[pa.Check.ge(0)])
+    return column("int64", pyarrow.int64(), description, unit="words", checks=[pa.Check.ge(0)])
 
 
 NEWS = TableContract(
     "news",
     pa.DataFrameSchema(
         {
-            "instrument": text("dataset.SYMBOL that the item is about"),
+            "instrument": text("source.SYMBOL that the item is about"),
             "known_at": stamp("when the item was published: known from its own second on"),
             "text": text("words of the item, separated by spaces"),
             "words": _count("number of words"),

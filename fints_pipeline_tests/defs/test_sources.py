@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -17,14 +18,19 @@ from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.exogenous import partition as series_stage
+from fints_pipeline.data.exogenous import versions
+from fints_pipeline.data.news import bars_partition
 from fints_pipeline.data.synthetic import make_market
 from fints_pipeline.definitions import build
-from fints_pipeline.defs import sensors, source_stages
+from fints_pipeline.defs import causality, sensors, source_noise, source_stages
+from fints_pipeline.defs.building import BUILDS
+from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import EXOGENOUS, NEWS, series_partition
 from fints_pipeline.defs.reconcile import outdated
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.sources import outdated_sources
+from fints_pipeline.features.exogenous import Exogenous
 
 EDGE = "synthetic.EDGE"
 MONTHS = ("2024-07", "2024-08")
@@ -309,3 +315,82 @@ def test_features_name_what_is_missing(
         UserError, match=r"exogenous/1D/fear/all, which is not in the lake[\s\S]*inbox"
     ):
         launcher.series(EDGE, MONTHS[0], ["bars", "features"])
+
+
+def looked_at(whole: tuple[dg.DagsterInstance, Locations]) -> Instrument:
+    return Instrument(whole[1], EDGE)
+
+
+def made_again(instrument: Instrument, folder: Path) -> Instrument:
+    """Return the instrument over a copy of its lake where August is made by what is patched."""
+    locations = replace(instrument.locations, lake_root=folder / "lake")
+    shutil.copytree(instrument.locations.lake_root, folder / "lake")
+    over = Instrument(locations, EDGE)
+    series_stage.build(over.lake, source_stages._series_config(locations, "fear"))
+    for asset in ("news_bars", "features"):
+        BUILDS[asset](over, MONTHS[1])
+    return over
+
+
+@pytest.mark.parametrize("asset", ["news_bars", "features"])
+def test_what_was_known_later_plays_no_part(
+    whole: tuple[dg.DagsterInstance, Locations], asset: str
+):
+    found = causality.check(looked_at(whole), asset, MONTHS[1], cuts=2)
+    assert found.passed, found.to_markdown()
+    assert all(cut.rows > 20 for cut in found.cuts)
+    # Raw bars after the cut, and beside them the series' rows and the items.
+    assert all(cut.noised > 200 for cut in found.cuts)
+
+
+def test_a_publication_lag_that_is_ignored_turns_features_red(
+    whole: tuple[dg.DagsterInstance, Locations], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """The series is right; the join uses what is published only in three days' time."""
+    instrument = looked_at(whole)
+    honest = Exogenous._last_known
+
+    def hasty(self, known_at, value, moment):
+        return honest(self, known_at - np.timedelta64(LAG + self.lag_minutes, "m"), value, moment)
+
+    monkeypatch.setattr(Exogenous, "_last_known", hasty)
+    found = causality.check(made_again(instrument, tmp_path), "features", MONTHS[1])
+    assert not found.passed
+    assert "column fear_close" in found.to_markdown()
+
+
+def test_a_series_without_its_lag_turns_features_red(
+    whole: tuple[dg.DagsterInstance, Locations], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """The raw rows are made into a series that says of each value that it was known at once."""
+    instrument = looked_at(whole)
+    honest = series_stage.resolve
+    monkeypatch.setattr(
+        series_stage,
+        "resolve",
+        lambda raw, config: honest(raw, config.model_copy(update={"publication_lag_minutes": 0})),
+    )
+    over = made_again(instrument, tmp_path)
+    found = causality.check(over, "features", MONTHS[1])
+    assert not found.passed
+    assert "column fear_close" in found.to_markdown()
+    monkeypatch.setattr(versions, "resolve", series_stage.resolve)
+    config = source_stages._series_config(over.locations, "fear")
+    assert not source_noise.series_is_causal(over.lake, config).passed
+
+
+def test_news_that_is_counted_before_its_lag_turns_red(
+    whole: tuple[dg.DagsterInstance, Locations], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    instrument = looked_at(whole)
+    honest = bars_partition.per_bar
+
+    def hasty(bars, items, lag, max_age):
+        return honest(bars, items, pd.Timedelta(0).to_pytimedelta(), max_age)
+
+    monkeypatch.setattr(bars_partition, "per_bar", hasty)
+    over = made_again(instrument, tmp_path)
+    for asset in ("news_bars", "features"):
+        found = causality.check(over, asset, MONTHS[1])
+        assert not found.passed
+        assert "column wire_" in found.to_markdown()
