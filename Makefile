@@ -89,10 +89,10 @@ check: venv ## check format, lint, types and who imports whom
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 
-ci: ## what a change has to pass: the environment, check, test, and the four jobs for real
+ci: ## what a change has to pass: the environment, check, test, and the jobs for real
 	@.ci/run
 
-ci-jobs: venv ## the four jobs through `dagster job execute`, in a scratch folder
+ci-jobs: venv ## the jobs through `dagster job execute`, in a scratch folder
 	@.ci/jobs
 
 ui: home ## serve Dagster's page, guarded, and its daemon on 127.0.0.1:3000

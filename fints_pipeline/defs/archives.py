@@ -1,7 +1,7 @@
 """From files in the inbox to staged, verified, parsed slices."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -19,6 +19,9 @@ from fints_pipeline.defs.partitions import (
 )
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.sources import sources
+
+if TYPE_CHECKING:
+    from fints_pipeline.data.slices import SliceChange
 
 raw_slices = dg.AssetSpec(
     "raw_slices",
@@ -77,7 +80,7 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     changed = sorted(set(report.slices) | unreported(context, known))
     for event in slice_events(known, changed):
         context.log_event(event)
-    for event in _source_events(context, locations):
+    for event in _source_events(context, locations, report.changes):
         context.log_event(event)
     metadata: dict[str, Any] = {
         "report": dg.MetadataValue.md(report.as_markdown()),
@@ -149,28 +152,16 @@ def _version_events(
 
 
 def _source_events(
-    context: dg.AssetExecutionContext, locations: Locations
+    context: dg.AssetExecutionContext, locations: Locations, changes: "Sequence[SliceChange]"
 ) -> Iterator[dg.AssetObservation | dg.AssetMaterialization]:
-    """Register series and subjects of news; yield the versions that Dagster has not heard of."""
+    """Register series and subjects of news; yield versions that are new, or not yet heard of."""
     for source in sources().values():
         known = source.known(locations)
         register(context.instance, source.partitions, sorted(known))
-        told = {
-            name: (event.tags or {}).get("dagster/data_version")
-            for name in known
-            if (event := _last_event(context.instance, source.raw, name)) is not None
-        }
-        changed = {name: version for name, version in known.items() if told.get(name) != version}
-        yield from _version_events(source.raw, changed)
-
-
-def _last_event(
-    instance: dg.DagsterInstance, asset: str, partition: str
-) -> dg.AssetMaterialization | None:
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition]), limit=1
-    ).records
-    return records[0].asset_materialization if records else None
+        reported = context.instance.get_materialized_partitions(dg.AssetKey(source.raw))
+        changed = {each.instrument for each in changes if each.table == source.raw}
+        changed |= known.keys() - reported
+        yield from _version_events(source.raw, {name: known[name] for name in sorted(changed)})
 
 
 def dataset_configs(locations: Locations) -> list:

@@ -11,6 +11,8 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from fints_pipeline import pipeline
 from fints_pipeline.base.errors import UserError
@@ -315,6 +317,22 @@ def test_features_name_what_is_missing(
         UserError, match=r"exogenous/1D/fear/all, which is not in the lake[\s\S]*inbox"
     ):
         launcher.series(EDGE, MONTHS[0], ["bars", "features"])
+
+
+def test_dagsters_own_badges_are_fresh(whole: tuple[dg.DagsterInstance, Locations]):
+    instance, locations = whole
+    graph = build(locations).resolve_asset_graph()
+    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+    month = str(series_partition(EDGE, MONTHS[1]))
+    for asset, partition in (
+        ("exogenous_series", "fear"),
+        ("news_items", "wire.EDGE"),
+        ("news_bars", month),
+        ("features", month),
+    ):
+        status = resolver.get_status(dg.AssetKey(asset), partition)
+        causes = resolver.get_stale_causes(dg.AssetKey(asset), partition)
+        assert status == StaleStatus.FRESH, (asset, [cause.reason for cause in causes])
 
 
 def looked_at(whole: tuple[dg.DagsterInstance, Locations]) -> Instrument:

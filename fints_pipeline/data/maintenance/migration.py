@@ -102,10 +102,10 @@ def _rebuild(key: TableKey, folder: Path) -> str:
     parts = dict(key.parts)
     if "fold" in parts:
         return f"python -m fints_pipeline.pipeline --experiment {parts['experiment']}"
-    if key.table in ("raw_bars", "corporate_actions"):
+    if key.table in ("raw_bars", "corporate_actions", "raw_exogenous", "raw_news"):
         # Staging leaves alone what it finds; what is gone it reads again.
         return f"rm -r '{folder}'; {_INGEST}"
     if key.table in ("exogenous", "news"):
-        return f"rm -r '{folder}'; python -m fints_pipeline.data {key.table}, with its file"
+        return f"rm -r '{folder}'; {_INGEST}"
     tags = {f"dagster/partition/{name}": parts[name] for name in ("instrument", "month")}
     return f"dagster job execute -m fints_pipeline.definitions -j data --tags '{json.dumps(tags)}'"
