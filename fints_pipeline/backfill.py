@@ -193,6 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             jobs.ingest()
         for source in list(_others(locations)):
             jobs.source(source.job, source.name)
+            print(f"  {source.name}  {source.asset}")
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         if warning := too_many(len(instruments(locations.lake))):
             print(f"warning: {warning}", file=sys.stderr)

@@ -19,6 +19,7 @@ from fints_pipeline.data.csv_table import read_csv
 from fints_pipeline.data.source_file import HEAD_BYTES, SourceFile
 
 _MIDNIGHT = timedelta(0)
+_MOST_NAMED, _LONGEST = 12, 24
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 
 
@@ -31,7 +32,7 @@ def column_names(file: SourceFile, separator: str) -> list[str]:
     if file.schema is not None:
         return list(file.schema.names)
     line = file.head.partition(b"\n")[0].rstrip(b"\r")
-    if len(line) >= HEAD_BYTES or b"\0" in line:
+    if len(line) >= HEAD_BYTES or b"\0" in line or line.startswith(b"{"):
         return []
     try:
         header = line.decode("utf-8-sig")
@@ -45,7 +46,8 @@ def missing_column(file: SourceFile, columns: Sequence[str], separator: str) -> 
     names = column_names(file, separator)
     for column in columns:
         if column not in names:
-            return f"no column {column!r} (has {', '.join(names[:12]) or 'none'})"
+            known = ", ".join(name[:_LONGEST] for name in names[:_MOST_NAMED])
+            return f"no column {column!r} (has {known or 'none'})"
         if names.count(column) > 1:
             return f"column {column!r} stands there twice"
     return None

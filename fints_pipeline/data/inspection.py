@@ -18,6 +18,7 @@ from fints_pipeline.data.archives import Member, StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.formats._base import PRICES, Evidence, Format, ParsedBars
 from fints_pipeline.data.layout_guess import Guess, guess_layout
+from fints_pipeline.data.outside import Outside, why_not
 from fints_pipeline.data.source_file import SourceFile
 from fints_pipeline.data.sources import FORMATS, Source, load_sources
 from fints_pipeline.data.ticks import estimate_tick
@@ -52,6 +53,8 @@ class Finding:
         file: The member.
         verdicts: Each format's evidence, by name.
         datasets: Configured data sets that take it.
+        others: Each configured series and source of news: why it cannot be one of its files, or
+            None.
         form: The format that reads it, None where none does.
         timezone: The zone that naive stamps were taken for.
         guess: What an unknown table seems to be.
@@ -62,6 +65,7 @@ class Finding:
     file: SourceFile
     verdicts: dict[str, Evidence] = field(default_factory=dict)
     datasets: tuple[str, ...] = ()
+    others: dict[str, str | None] = field(default_factory=dict)
     form: Format | None = None
     timezone: str = "UTC"
     guess: Guess | None = None
@@ -104,7 +108,10 @@ class Finding:
 
 @contextmanager
 def inspected(
-    path: Path, datasets: Sequence[DatasetConfig], most_members: int = 3
+    path: Path,
+    datasets: Sequence[DatasetConfig],
+    most_members: int = 3,
+    others: Outside | None = None,
 ) -> Iterator[tuple[StagedArchive, list[Finding]]]:
     """Unpack a file into a temporary folder and yield it with what its first members are.
 
@@ -117,14 +124,22 @@ def inspected(
         staged = archives.stage(path, Path(folder))
         yield (
             staged,
-            [_find(staged, member, path.name, sources) for member in staged.members[:most_members]],
+            [
+                _find(staged, member, path.name, sources, others or Outside())
+                for member in staged.members[:most_members]
+            ],
         )
 
 
 def _find(
-    staged: StagedArchive, member: Member, archive: str, sources: Sequence[Source]
+    staged: StagedArchive,
+    member: Member,
+    archive: str,
+    sources: Sequence[Source],
+    others: Outside,
 ) -> Finding:
     found = Finding(SourceFile(staged.path(member), member.name, archive))
+    found.others = {each.name: why_not(found.file, each) for each in others.configs}
     for name in available(FORMATS, Format):  # type: ignore[type-abstract]
         form = _plain_format(name)
         if form is not None:
@@ -140,7 +155,7 @@ def _find(
         _read(found, config.base_frequency)
     elif found.form is not None:
         _read(found, found.form.frequencies[0])
-    else:
+    elif None not in found.others.values():
         _guess(found)
     return found
 

@@ -93,7 +93,7 @@ def test_inspect_shows_what_a_known_file_is(tmp_path: Path, capsys: pytest.Captu
     assert run("inspect", str(path)) == 0
     text = capsys.readouterr().out
     for words in (
-        "yes binance_klines", "no  histdata_m1", "data sets that take it: binance",
+        "yes binance_klines", "no  histdata_m1", "data sets, series and news that take it: binance",
         "symbol: BTCUSDT; bars of 1m", "tick by the prices: 1", "0 gaps", "2023-01-01 00:00:00",
     ):  # fmt: skip
         assert words in text

@@ -15,6 +15,7 @@ from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.data.__main__ import main
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.exogenous import ExogenousConfig, raw_key_of, series_key_of
 from fints_pipeline.data.maintenance import find_garbage
@@ -218,6 +219,19 @@ def test_configs_are_read_from_their_folders(tmp_path: Path, project: Path):
     (folder / "vxn.yaml").write_text(text)
     with pytest.raises(ConfigError, match="called 'vxn', but what it describes 'vix'"):
         load_outside(Locations(tmp_path, tmp_path, tmp_path))
+
+
+def test_inspect_tells_which_series_takes_a_file(
+    inbox: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path
+):
+    monkeypatch.setenv("FINTS_CONFIGS", str(project / "configs"))
+    path = put(inbox / "any.csv", "DATE,OPEN,HIGH,LOW,CLOSE\n2024-01-02,1,1,1,1\n")
+    main(["inspect", str(path)])
+    said = capsys.readouterr().out
+    assert "yes vix              has the columns of its config" in said
+    assert "no  stocknet         no column 'created_at' (has DATE, OPEN" in said
+    assert "data sets, series and news that take it: vix" in said
+    assert "open:" not in said, "it is not guessed to be bars"
 
 
 def tar(members: dict[str, str]) -> bytes:

@@ -20,6 +20,7 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.inspection import Finding, inspected
+from fints_pipeline.data.outside import load_outside
 
 FIRST_ROWS = 5
 MOST_MEMBERS = 10
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     target: Path | None = arguments.write_config
     if target is not None and target.exists():
         raise ConfigError("the file exists", where=str(target), fix="name another one")
-    with inspected(arguments.file.expanduser(), datasets) as (staged, findings):
+    others = load_outside(locations)
+    with inspected(arguments.file.expanduser(), datasets, others=others) as (staged, findings):
         _print_archive(arguments.file, staged)
         for found in findings:
             _print_finding(found)
@@ -68,7 +70,10 @@ def _print_finding(found: Finding) -> None:
     for name, evidence in found.verdicts.items():
         mark = "yes" if evidence.matches else "no "
         print(f"  {mark} {name:16} {', '.join(evidence.reasons)}")
-    print(f"  data sets that take it: {', '.join(found.datasets) or 'none'}")
+    for name, why in found.others.items():
+        print(f"  {'no ' if why else 'yes'} {name:16} {why or 'has the columns of its config'}")
+    takers = [*found.datasets, *(name for name, why in found.others.items() if why is None)]
+    print(f"  data sets, series and news that take it: {', '.join(takers) or 'none'}")
     if found.guess is not None:
         for seen in found.guess.evidence:
             print(f"  seen: {seen}")
