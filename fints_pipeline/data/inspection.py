@@ -18,6 +18,7 @@ from fints_pipeline.data.archives import Member, StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.formats._base import PRICES, Evidence, Format, ParsedBars
 from fints_pipeline.data.layout_guess import Guess, guess_layout
+from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.outside import Outside, why_not
 from fints_pipeline.data.source_file import SourceFile
 from fints_pipeline.data.sources import FORMATS, Source, load_sources
@@ -112,6 +113,7 @@ def inspected(
     datasets: Sequence[DatasetConfig],
     most_members: int = 3,
     others: Outside | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[tuple[StagedArchive, list[Finding]]]:
     """Unpack a file into a temporary folder and yield it with what its first members are.
 
@@ -121,7 +123,7 @@ def inspected(
     """
     sources = load_sources(datasets)
     with tempfile.TemporaryDirectory(prefix="fints-inspect-") as folder:
-        staged = archives.stage(path, Path(folder))
+        staged = archives.stage(path, Path(folder), limits)
         yield (
             staged,
             [

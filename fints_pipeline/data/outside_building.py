@@ -10,6 +10,7 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.data import archives, exogenous, news, outside
 from fints_pipeline.data.exogenous import ExogenousConfig
 from fints_pipeline.data.exogenous import partition as series_stage
+from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.news import NewsConfig
 from fints_pipeline.data.news import partition as news_stage
 from fints_pipeline.data.outside import Outside
@@ -48,7 +49,9 @@ def build_stale(lake: Lake, others: Outside) -> OutsideBuilt:
     return built
 
 
-def ingest_file(lake: Lake, path: Path, config: ExogenousConfig | NewsConfig) -> Intake:
+def ingest_file(
+    lake: Lake, path: Path, config: ExogenousConfig | NewsConfig, limits: Limits | None = None
+) -> Intake:
     """Stage one file of a series or source, wherever it lies, and build what it made stale.
 
     Raises:
@@ -61,7 +64,7 @@ def ingest_file(lake: Lake, path: Path, config: ExogenousConfig | NewsConfig) ->
     else:
         single = Outside(news=(config,))
     with under_lock(lake):
-        staged = archives.stage(path, lake.root / FOLDER)
+        staged = archives.stage(path, lake.root / FOLDER, limits)
         claimed, _ = outside.claim(staged, path.name, config.name, single)
         assert claimed is not None, "the owner of a folder takes the file or refuses it"
         intake = outside.take(lake, path.name, staged, claimed)

@@ -26,6 +26,7 @@ from fints_pipeline.data import action_files, archives, inbox, outside
 from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
+from fints_pipeline.data.diagnosis import refuse_unreadable
 from fints_pipeline.data.exogenous.intake import read_again
 from fints_pipeline.data.inbox import Delivery
 from fints_pipeline.data.intake import Pending, commit, read_bars, take_actions
@@ -277,7 +278,9 @@ class _Stager:
         except FormatError as error:
             if other is not None:
                 return other
-            where = "; ".join(filter(None, (evidence, error.where)))
+            if folder not in datasets:
+                refuse_unreadable(staged, name)
+            where = "; ".join(filter(None, (error.where, evidence)))
             raise FormatError(error.what, where=where or None, fix=error.fix) from None
         if other is not None and taken.members:
             raise FormatError(

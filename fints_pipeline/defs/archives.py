@@ -64,6 +64,7 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     partitions; every touched slice is reported as a new version of `raw_slices`.
     """
     from fints_pipeline.data import staging
+    from fints_pipeline.data.limits import load_limits
     from fints_pipeline.data.outside import load_outside
     from fints_pipeline.data.slices import slices
 
@@ -72,6 +73,7 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         locations.inbox,
         locations.lake,
         dataset_configs(locations),
+        limits=load_limits(locations),
         others=load_outside(locations),
     )
     known = slices(locations.lake)

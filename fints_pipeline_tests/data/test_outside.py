@@ -18,6 +18,7 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.__main__ import main
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.exogenous import ExogenousConfig, raw_key_of, series_key_of
+from fints_pipeline.data.limits import Limits, load_limits
 from fints_pipeline.data.maintenance import find_garbage
 from fints_pipeline.data.news import NewsConfig, subjects
 from fints_pipeline.data.outside import Outside, load_outside
@@ -121,7 +122,13 @@ def test_archives_and_sidecars(inbox: Path, lake: Lake):
         ("rates.csv", "date,RATE\n2024-01-02,5\n2024-01-02,6\n", "stands in the file twice"),
         ("rates.csv", "date,RATE\n2024-01-02,5,1\n", "3 cells where 2 are expected"),
         ("rates.csv", "date,RATE\n", "no rows"),
-        ("rates.parquet", b"PAR1 broken PAR1", "damaged"),
+        ("rates.parquet", b"PAR1 broken PAR1", "the file is damaged"),
+        ("any.feather", b"ARROW1\0\0 broken ARROW1", "the file is damaged"),
+        ("any.csv", "", "the file is empty"),
+        ("any.csv", " \n\n", "the file is empty"),
+        ("any.csv", "x,y\n1,2\n".encode("utf-16"), "the file is UTF-16 text"),
+        ("any.csv", b"x,y\n1,\x002\n", "the file is not text"),
+        ("any.csv", "x,y\n", "the file holds a header and no rows"),
         ("fear.csv", "DATE,OPEN\n2024-01-02,13\n", "series fear: 'fear.csv': no column 'CLOSE'"),
         ("fear/any.csv", "DATE,OPEN\n2024-01-02,13\n", "not what series 'fear' expects"),
         ("wire/any.csv", "ticker,at\nBAC,2024-01-02\n", "no column 'headline'"),
@@ -232,6 +239,17 @@ def test_inspect_tells_which_series_takes_a_file(
     assert "no  stocknet         no column 'created_at' (has DATE, OPEN" in said
     assert "data sets, series and news that take it: vix" in said
     assert "open:" not in said, "it is not guessed to be bars"
+
+
+def test_a_project_sets_limits_of_its_own(inbox: Path, lake: Lake, tmp_path: Path, project: Path):
+    there = Locations(tmp_path, inbox, project / "configs")
+    assert load_limits(there) == Limits()
+    (tmp_path / "limits.yaml").write_text("members: 1\n")
+    limits = load_limits(Locations(tmp_path, inbox, tmp_path))
+    put(inbox / "wire.tar.gz", tar({"n/a": json.dumps(HEADLINE), "n/b": json.dumps(HEADLINE)}))
+    (refused,) = stage_inbox(inbox, lake, [binance()], limits, others=OTHERS).quarantined
+    assert refused.reason == "the archive has more than the limit of 1 members"
+    assert stage(inbox, lake).counts["accepted"] == 1
 
 
 def tar(members: dict[str, str]) -> bytes:

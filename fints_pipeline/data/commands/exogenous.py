@@ -28,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ingest the file."""
     from fints_pipeline.data.exogenous import ExogenousConfig, series_key_of
+    from fints_pipeline.data.limits import load_limits
     from fints_pipeline.data.outside_building import ingest_file
 
     locations = Locations.from_environment()
     config = load_config(locations.exogenous_config(arguments.name), ExogenousConfig)
-    ingest_file(locations.lake, arguments.file, config)
+    ingest_file(locations.lake, arguments.file, config, load_limits(locations))
     footer = locations.lake.footer(series_key_of(config))
     print(f"{series_key_of(config)}: {footer.rows} rows, digest {footer.digest[:12]}")
     return 0

@@ -20,6 +20,7 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.errors import KeyNotFoundError, UserError, nearest
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.limits import load_limits
 from fints_pipeline.data.outside import Outside, load_outside
 from fints_pipeline.data.staging_report import StagingReport
 
@@ -58,7 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     others = load_outside(locations)
     report = stage_inbox(
-        arguments.inbox or locations.inbox, locations.lake, datasets, progress=_tell, others=others
+        arguments.inbox or locations.inbox,
+        locations.lake,
+        datasets,
+        load_limits(locations),
+        progress=_tell,
+        others=others,
     )
     _print_report(report)
     failed = 0

@@ -20,6 +20,7 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.inspection import Finding, inspected
+from fints_pipeline.data.limits import load_limits
 from fints_pipeline.data.outside import load_outside
 
 FIRST_ROWS = 5
@@ -46,8 +47,9 @@ def run(arguments: argparse.Namespace) -> None:
     target: Path | None = arguments.write_config
     if target is not None and target.exists():
         raise ConfigError("the file exists", where=str(target), fix="name another one")
-    others = load_outside(locations)
-    with inspected(arguments.file.expanduser(), datasets, others=others) as (staged, findings):
+    others, limits = load_outside(locations), load_limits(locations)
+    path = arguments.file.expanduser()
+    with inspected(path, datasets, others=others, limits=limits) as (staged, findings):
         _print_archive(arguments.file, staged)
         for found in findings:
             _print_finding(found)

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ingest the items."""
+    from fints_pipeline.data.limits import load_limits
     from fints_pipeline.data.news import NewsConfig
     from fints_pipeline.data.outside_building import ingest_file
 
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="fints-news-") as folder:
         if path.is_dir():
             path = _packed(path, Path(folder) / f"{path.name}.tar.gz")
-        intake = ingest_file(locations.lake, path, config)
+        intake = ingest_file(locations.lake, path, config, load_limits(locations))
     rows = f"{intake.delivery.rows} items read" if intake.read else "read before: nothing changed"
     for instrument in intake.delivery.instruments:
         print(f"{instrument}: {_held(locations, instrument)}")
