@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,6 +22,14 @@ class Samples(Protocol):
 
     def batch(self, positions: Tensor, draws: torch.Generator) -> Batch:
         """Return the samples at ``positions``; what is random in them comes from ``draws``."""
+
+
+@runtime_checkable
+class Arranged(Protocol):
+    """Samples with a say in which of them share a batch."""
+
+    def shuffled(self, size: int, draws: torch.Generator) -> Tensor:
+        """Return every position once, in the order of an epoch whose batches hold ``size``."""
 
 
 class Batches:
@@ -86,4 +94,7 @@ class Batches:
         count = len(self.samples)
         if not self.shuffle:
             return torch.arange(count)
-        return torch.randperm(count, generator=generator(self.seed, _ORDER, self.epoch))
+        draws = generator(self.seed, _ORDER, self.epoch)
+        if isinstance(self.samples, Arranged):
+            return self.samples.shuffled(self.size, draws)
+        return torch.randperm(count, generator=draws)

@@ -20,6 +20,7 @@ from fints_pipeline.training.learned import Learned, by_series, learned_from
 from fints_pipeline.training.loop import mean_loss
 from fints_pipeline.training.objectives import masked_cross_entropy
 from fints_pipeline.training.seeds import reproducible
+from fints_pipeline.training.session_samples import SessionTokens, session_sequences
 from fints_pipeline.training.token_form import TokenForm
 from fints_pipeline.training.token_frequencies import TokenFrequencies
 from fints_pipeline.training.token_samples import MaskedTokens
@@ -93,9 +94,9 @@ def fit(job: Job) -> Fitted:
 
 @dataclass(frozen=True)
 class _Splits:
-    train: MaskedTokens
-    holdout: MaskedTokens
-    validation: MaskedTokens
+    train: MaskedTokens | SessionTokens
+    holdout: MaskedTokens | SessionTokens
+    validation: MaskedTokens | SessionTokens
 
 
 def _split(
@@ -117,25 +118,37 @@ def _split(
         "validation": [fold.validation.mask(line.series.session) for line in lines],
     }
     strides = {"train": model.fit.stride, "holdout": length, "validation": length}
-    parts = {}
+    parts: dict[str, MaskedTokens | SessionTokens] = {}
     for part, rows in masks.items():
-        ends = sequence_rows(table, rows, length, strides[part])
+        if model.sequences == "sessions":
+            dates = [line.series.session for line in lines]
+            ends, lengths = session_sequences(table, dates, rows, length)
+            parts[part] = SessionTokens(table, ends, lengths, model.masked, form, model.buckets)
+        else:
+            ends = sequence_rows(table, rows, length, strides[part])
+            parts[part] = MaskedTokens(table, ends, length, model.masked, form)
         if not len(ends):
             raise ConfigError(
                 f"no sequence of {length} tokens fits into the {part} part of fold {fold.key}",
                 fix=f"lower models.{name}.network.max_length or lengthen the spans",
             )
-        parts[part] = MaskedTokens(table, ends, length, model.masked, form)
     return _Splits(**parts)
 
 
 def _learned(fold: Fold, lines: Sequence[TokenLine], splits: _Splits, length: int) -> Learned:
     """Return the time that weights and early stopping saw."""
     offsets = splits.train.table.offsets
-    own = {"train": splits.train.rows.numpy(), "holdout": splits.holdout.rows.numpy()}
+    own = {"train": splits.train, "holdout": splits.holdout}
+    if isinstance(splits.train, SessionTokens):
+        length = 1  # every row is named, not the last of each sequence alone
     series = [line.series for line in lines]
-    rows = {name: by_series(found, offsets) for name, found in own.items()}
+    rows = {name: by_series(_rows_of(found), offsets) for name, found in own.items()}
     return learned_from(dict.fromkeys(rows, fold.train), series, rows, length)
+
+
+def _rows_of(samples: MaskedTokens | SessionTokens) -> Ids:
+    rows = samples.every_row if isinstance(samples, SessionTokens) else samples.rows
+    return np.asarray(rows.numpy(), np.int64)
 
 
 def _ids_of(lines: Sequence[TokenLine], span: Span) -> Ids:
