@@ -41,7 +41,10 @@ PREDICTIONS = TableContract(
             "instrument": text("dataset.SYMBOL"),
             "close_time": stamp("close of the bar at which the prediction was made"),
             "session": day("exchange trading day"),
-            "span": text("part of the fold", isin=["validation", "test"]),
+            "span": text(
+                "part of the model's fold that the bar lies in",
+                isin=["train", "validation", "test", "outside"],
+            ),
             "expected_return": number(
                 "forecast log return over the label's interval", nullable=True
             ),

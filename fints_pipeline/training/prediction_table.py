@@ -45,8 +45,8 @@ def prediction_rows(
 ) -> pa.Table:
     """Return one model's rows for one instrument, ascending.
 
-    The realised label is left null on validation bars whose label reaches into the test span, so
-    that nothing calibrated on these rows has seen a test price.
+    The realised label of a fold's predictions is left null on validation bars whose label reaches
+    into the test span, so that nothing calibrated on these rows has seen a test price.
 
     Args:
         record: of the model.
@@ -60,11 +60,13 @@ def prediction_rows(
     sessions = series.session[rows]
     count = len(rows)
     text = (record.experiment, fold.key, record.model, series.instrument)
+    realised = series.labels[label]
+    known = _known_labels(fold, series, realised) if span_of is None else realised.value
     numbers = [
         _column(predicted.expected_return, count),
         *_columns(predicted.probabilities, count, 3),
         *_columns(predicted.quantiles, count, len(QUANTILE_COLUMNS)),
-        _known_labels(fold, series, series.labels[label])[rows],
+        known[rows],
     ]
     span = span_of(sessions) if span_of is not None else fold_span(fold, sessions)
     columns = [
