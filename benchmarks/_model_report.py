@@ -18,8 +18,8 @@ ready configs under `configs/train/`; features, label (the log return of the nex
 the backtest, with its costs, those of `btcusdt_5m` and `eurusd_5m`. Nothing was tuned on a test
 span, and no row is left out.
 
-How to read it. "Fit" is the longest fit of a fold in seconds on one core, the budget being 300; the
-epochs are those taken at most. "RMSE / zero" is the error of the expected return over that of
+How to read it. "Fit" is the longest fit of a fold in seconds on one core of a busy machine, the budget
+being 300; the epochs are those taken at most. "RMSE / zero" is the error of the expected return over that of
 saying "no change": below 1 knows something. "Direction" is the share of right signs, beside what
 always saying the commoner sign would have scored. The model trades the strongest fifth of its
 validation span's edges, an hour at a time; returns are over all test spans together, gross without
@@ -30,6 +30,7 @@ a trial. A model whose forecast is always zero never trades.
 Hugging Face's TimeSeriesTransformer draws 20 paths a forecast and is asked at every 12th bar, when
 a decision is due. Its negative binomial head is for counts such as volume, and has no row here.
 """
+SURE = 0.95
 _TRADED = (
     "| model | parameters | fit, s | epochs | RMSE / zero | direction (base) | gross | costs | net "
     "| Sharpe [95 %] | DSR | fills |"
@@ -73,6 +74,8 @@ def _part(part: Part, result: Mapping[str, Any]) -> Iterator[str]:
         f"(Sharpe {held['sharpe']:.2f})."
     )
     yield ""
+    yield _shown(summary["models"])
+    yield ""
     yield from _table(_TRADED)
     for name, numbers in summary["models"].items():
         yield _traded(name, numbers, result)
@@ -96,6 +99,24 @@ def _part(part: Part, result: Mapping[str, Any]) -> Iterator[str]:
     for name in config.names:
         if name not in summary["models"] and name not in classes:
             yield _pretrained(name, result)
+
+
+def _shown(models: Mapping[str, Any]) -> str:
+    """Count what the table shows."""
+    traded = [one for one in models.values() if one["trading"]["fills"]]
+    ratios = [one["forecast"].get("rmse_ratio") for one in models.values()]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return (
+        f"Of {len(traded)} models that traded, {_count(traded, 'gross')} earned something before "
+        f"costs and {_count(traded, 'net')} after them; "
+        f"{sum((one['inference']['deflated'] or 0) >= SURE for one in traded)} reached a deflated "
+        f"Sharpe ratio of {SURE}. Of {len(known)} that forecast the return, "
+        f"{sum(ratio < 1 for ratio in known)} erred less than no change."
+    )
+
+
+def _count(models: Sequence[Mapping[str, Any]], scenario: str) -> int:
+    return sum(one[scenario]["total_return"] > 0 for one in models)
 
 
 def _traded(name: str, numbers: Mapping[str, Any], result: Mapping[str, Any]) -> str:

@@ -25,13 +25,34 @@ KEY = ("open_time", "close_time", "session")
 END_SUFFIX = "_end"
 
 
+_PRICES = ("open", "close", "split_factor", "opens_filled")
+
+
 @dataclass(frozen=True)
 class Columns:
-    """What to load beside the keys; an empty choice leaves the table unread."""
+    """What to load beside the keys; an empty choice leaves the table unread.
+
+    Attributes:
+        features: columns of the features table.
+        labels: columns of the labels table.
+        tokens: columns of the tokens table.
+        prices: whether to read the bars' prices too.
+    """
 
     features: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
+    prices: bool = False
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Raw prices of (T,) bars, and at whose open an order fills."""
+
+    open: FloatArray
+    close: FloatArray
+    split_factor: FloatArray
+    tradable: BoolArray
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,7 @@ class Series:
         features: (T, F) in the order of `Columns.features`, NaN in warm-up.
         labels: by column name.
         tokens: (T, K) int8 in the order of `Columns.tokens`.
+        prices: of the bars, where they were asked for.
     """
 
     instrument: str
@@ -65,13 +87,14 @@ class Series:
     features: FloatArray
     labels: Mapping[str, Label]
     tokens: NDArray[np.int8]
+    prices: Prices | None = None
 
     def __len__(self) -> int:
         """Return T."""
         return len(self.close_time)
 
     def good_bars(self) -> Series:
-        """Return the series without its filled bars."""
+        """Return the series without its filled bars, and without prices."""
         good = ~self.is_filled
         labels = {
             name: Label(label.value[good], label.end[good]) for name, label in self.labels.items()
@@ -135,6 +158,7 @@ def _load_series(
         "features": ("is_filled", *columns.features) if columns.features else (),
         "tokens": ("is_filled", *columns.tokens) if columns.tokens else (),
         "labels": tuple(part for name in columns.labels for part in (name, name + END_SUFFIX)),
+        "bars": _PRICES if columns.prices else (),
     }
     tables = {
         table: _read(lake, table, data.frequency, instrument, names, span, footers)
@@ -155,7 +179,14 @@ def _load_series(
             for name in columns.labels
         },
         tokens=_matrix(tables.get("tokens"), columns.tokens, np.int8, len(first)),
+        prices=_prices(tables["bars"]) if columns.prices else None,
     )
+
+
+def _prices(bars: pa.Table) -> Prices:
+    filled = bars.column("opens_filled").to_numpy().astype(np.bool_)
+    open_, close, factor = (_floats(bars, name) for name in _PRICES[:3])
+    return Prices(open_, close, factor, ~filled)
 
 
 def _read(

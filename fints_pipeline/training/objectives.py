@@ -15,8 +15,12 @@ from torch.nn.functional import cross_entropy
 
 from fints_pipeline.training.batches import Batch
 from fints_pipeline.training.calls import call
+from fints_pipeline.training.contiguous import held
 from fints_pipeline.training.losses import ClassLoss, ForecastLoss
+from fints_pipeline.training.losses.sharpe import Sharpe
 from fints_pipeline.training.masking import IGNORED
+
+SHORTEST_STRETCH = 2  # a Sharpe ratio of fewer bars is none
 
 Objective = Callable[[nn.Module, Batch], tuple[Tensor, Tensor]]
 
@@ -75,6 +79,43 @@ class TagObjective:
             return network(**given).loss, known_BL.sum()
         logits_BLK = token_output(network, batch).logits
         return self.loss(logits_BLK[known_BL], labels_BL[known_BL], self.class_weights)
+
+
+@dataclass(frozen=True)
+class PortfolioObjective:
+    """The Sharpe surrogate of consecutive bars.
+
+    The batch starts with the positions of the moment before it, as the network would hold them
+    now; they carry no gradient.
+
+    Attributes:
+        loss: the surrogate.
+        head: of the network, None for a point forecast without one.
+        target: place of the target channel.
+    """
+
+    loss: Sharpe
+    head: Any
+    target: int
+
+    def __call__(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss of the stretch, and its number of moments; 0 and 0 of a single one."""
+        position_N = position_of(call(network, batch), self.head, self.target)
+        position_TI = held(position_N, batch["place"])
+        returns_TI = batch["returns"]
+        if len(returns_TI) < SHORTEST_STRETCH:
+            return 0.0 * position_N.sum(), position_N.new_tensor(0)
+        loss, _ = self.loss.portfolio(position_TI[1:], returns_TI, position_TI[0].detach())
+        return loss, position_N.new_tensor(len(returns_TI))
+
+
+def position_of(forecast: Tensor, head: Any, target: int) -> Tensor:
+    """Return positions (B,) in [-1, 1]: the hyperbolic tangent of the next bar's forecast."""
+    place = target if forecast.shape[2] > 1 else 0
+    of_target = forecast[:, :1, place : place + 1]
+    if head is not None and head.kind != "point":
+        of_target = head.mean(of_target)
+    return of_target.flatten(1)[:, 0].tanh()
 
 
 @dataclass(frozen=True)

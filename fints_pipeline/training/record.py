@@ -70,7 +70,8 @@ class TrainingRecord(Config):
         output: what the network says of a bar: a "return", a "position" in [−1, 1], probabilities
             of "classes", or "none" where it makes no predictions.
         label: column of the labels table that its classes are of, or its return.
-        label_scale: what an estimator's returns are multiplied by to be log returns.
+        label_scale: what an estimator's returns are multiplied by to be log returns, and positions
+            to be given as expected returns: the label's standard deviation.
         classes: the label's values in the order of the classes.
         class_names: what they are called.
         class_weights: of the classes in the loss.

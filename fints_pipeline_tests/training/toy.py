@@ -24,6 +24,7 @@ HORIZON = 3
 UTC = pa.timestamp("us", tz="UTC")
 KEY = [("instrument", pa.string()), ("open_time", UTC), ("close_time", UTC)]
 KEY += [("session", pa.date32())]
+PRICES = ("open", "close", "split_factor")
 
 
 def experiment(**changes: object) -> ExperimentConfig:
@@ -89,7 +90,7 @@ def fill(lake: Lake, seed: int = 0) -> None:
 
 
 def write_tables(lake: Lake, frame: pd.DataFrame) -> None:
-    """Write features, labels and tokens of one instrument's frame."""
+    """Write features, labels, tokens and prices of one instrument's frame."""
     label, direction = f"forward_return_{HORIZON}", f"direction_{HORIZON}"
     flag, number = pa.bool_(), pa.float64()
     labels = [(label, number), (f"{label}_end", UTC), (direction, number)]
@@ -98,6 +99,7 @@ def write_tables(lake: Lake, frame: pd.DataFrame) -> None:
         "features": [*KEY, ("is_filled", flag), ("log_return", number), ("noise", number)],
         "labels": [*KEY, *labels],
         "tokens": [*KEY, ("is_filled", flag), *((name, pa.int8()) for name in FIELDS)],
+        "bars": [*KEY, *((name, number) for name in PRICES), ("opens_filled", flag)],
     }
     for table, columns in tables.items():
         contract = ArrowContract(table, pa.schema(columns))
@@ -127,6 +129,9 @@ def bars(instrument: str, rng: np.random.Generator) -> pd.DataFrame:
     )
     _add_labels(frame, returns)
     _add_tokens(frame, returns)
+    close = 100 * np.exp(np.cumsum(returns))
+    frame["open"] = np.concatenate([[100.0], close[:-1]])
+    frame["close"], frame["split_factor"], frame["opens_filled"] = close, 1.0, filled
     return frame
 
 

@@ -74,6 +74,18 @@ class TargetModel(ChannelModel):
         return self.channels if self.channels is not None else features
 
     @model_validator(mode="after")
+    def _consecutive_bars(self) -> Self:
+        if self.loss is None or not self.loss.contiguous:
+            return self
+        if self.fit.stride != 1 or self.fit.regularisation.mixup:
+            raise ValueError(
+                f"the {self.loss.name} loss needs consecutive bars: set fit.stride to 1, mixup to 0"
+            )
+        if self.network.samples_paths:
+            raise ValueError(f"the {self.loss.name} loss needs a forecast that is not drawn")
+        return self
+
+    @model_validator(mode="after")
     def _a_distribution_of_the_label(self) -> Self:
         head = getattr(self.network, "head", None)
         if head is None or head.kind == "point":

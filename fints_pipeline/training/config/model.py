@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, Self, cast
+
+from pydantic import model_validator
 
 from fints_pipeline.base.components import ComponentOf
 from fints_pipeline.base.config import Config
@@ -50,6 +52,12 @@ class ModelConfig(Config):
         if self.starts_from is None:
             return {}
         return {"": self.starts_from} if isinstance(self.starts_from, str) else self.starts_from
+
+    @model_validator(mode="after")
+    def _stops_on_what_it_forecasts(self) -> Self:
+        if self.fit.stop.on == "sharpe" and self.kind != "forecast":
+            raise ValueError("fit.stop.on sharpe is for forecasters: leave it out")
+        return self
 
     def data_columns(self) -> tuple[str, ...]:
         """Return the keys of `DataConfig`, beside instruments and frequency, that matter to it."""

@@ -18,8 +18,9 @@ class Sharpe(ForecastLoss):
     """Minus the Sharpe ratio a bar of R_t = Σᵢ xᵢ,ₜ₋₁ rᵢ,ₜ − c Σᵢ |xᵢ,ₜ − xᵢ,ₜ₋₁|.
 
     xᵢ,ₜ ∈ [−1, 1] is the hyperbolic tangent of the first step's forecast made at bar t, rᵢ,ₜ the
-    return of bar t. Batches hold consecutive bars of all instruments, and the first position of
-    one is the last of the batch before it (carried, without a gradient).
+    return of bar t. Batches hold consecutive bars of all instruments in time order, and each starts
+    with the positions of the bar before it (carried, without a gradient). They are what the network
+    would hold there now, so that a fit needs no memory between batches.
     Source: Moody and Saffell, Learning to Trade via Direct Reinforcement (2001).
 
     Attributes:

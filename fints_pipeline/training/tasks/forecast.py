@@ -30,11 +30,14 @@ from fints_pipeline.training.channels import (
 )
 from fints_pipeline.training.config import ExperimentConfig, ForecastModel, ModelConfig
 from fints_pipeline.training.config.kinds import TargetModel
+from fints_pipeline.training.contiguous import consecutive_bars
 from fints_pipeline.training.dataset import Columns, Dataset, FloatArray, Series, load_dataset
 from fints_pipeline.training.job import Job, filled_in
+from fints_pipeline.training.losses.sharpe import Sharpe
 from fints_pipeline.training.losses.squared_error import SquaredError
-from fints_pipeline.training.objectives import ForecastObjective
+from fints_pipeline.training.objectives import ForecastObjective, PortfolioObjective
 from fints_pipeline.training.outlook import Outlook, look_ahead
+from fints_pipeline.training.positions import label_spread, position_metrics, trades_positions
 from fints_pipeline.training.predicted import Predicted
 from fints_pipeline.training.samples import PastAndFuture
 from fints_pipeline.training.scalers import Scaler
@@ -42,6 +45,7 @@ from fints_pipeline.training.scope import Scope
 from fints_pipeline.training.scoring import quantile_scores
 from fints_pipeline.training.seeds import reproducible
 from fints_pipeline.training.tokens import FoldVocabulary
+from fints_pipeline.training.validation_sharpe import ValidationSharpe, market_of
 from fints_pipeline.training.windows import WindowTable, window_fits
 from fints_pipeline.walkforward.folds import Fold, Span
 
@@ -55,7 +59,7 @@ def load(
 ) -> Dataset:
     """Return the model's channels and the label."""
     channels = cast(ForecastModel, model).computed_channels(experiment.data.features)
-    columns = Columns(channels, (experiment.data.label,))
+    columns = Columns(channels, (experiment.data.label,), prices=model.fit.stop.on == "sharpe")
     return load_dataset(lake, experiment.data, columns, span)
 
 
@@ -78,22 +82,29 @@ def fit(job: Job) -> Fitted:
             window.samples(rows, model.cumulative, calendar)
             for rows in (window.chosen.train, window.chosen.validation)
         )
+        positions = trades_positions(model)
         task, report = job.fit(
             network,
             window.objective(model, fold, series),
-            train,
-            validation,
+            consecutive_bars(train, series, window.target) if positions else train,
+            consecutive_bars(validation, series, window.target) if positions else validation,
+            score=score_of(job, window, calendar),
             augment=augmentation(
                 model.fit.regularisation, getattr(window.config, "instance_norm", "none")
             ),
             fitted=window.scalers,
         )
         outlook = look_ahead(task.network, window.config, validation, window.target, window.steps)
+    actual = window.future(validation.rows)
     return job.fitted(
         task,
         report,
         window.config,
-        outlook_metrics(outlook, window.future(validation.rows), model.cumulative, window.steps),
+        position_metrics(outlook, actual, window.steps)
+        if positions
+        else outlook_metrics(outlook, actual, model.cumulative, window.steps),
+        output="position" if positions else "return",
+        label_scale=label_spread(fold, series, experiment.data.label) if positions else 1.0,
         lookback=window.lookback,
         columns=window.channels,
         target=model.target,
@@ -113,6 +124,40 @@ def outlook_metrics(
     if outlook.quantile_NQ is not None:
         metrics |= quantile_scores(outlook.quantile_NQ, actual_NH[:, :steps].sum(axis=1))
     return metrics
+
+
+def score_of(
+    job: Job, window: Windows, calendar: CalendarColumns | None
+) -> ValidationSharpe | None:
+    """Return what early stopping maximises; None where it looks at the loss."""
+    model, series = cast(ForecastModel, job.model), job.data.series
+    stop = model.fit.stop
+    if stop.on != "sharpe":
+        return None
+    span = job.fold.validation
+    chosen = [
+        ~one.is_filled & window_fits(finite_rows(one), window.lookback) & span.mask(one.session)
+        for one in series
+    ]
+    market, session, at = market_of(series, span, chosen, stop.costs)
+    samples = [
+        window.samples(
+            torch.from_numpy(window.table.global_rows(number, rows).astype(np.int64)),
+            model.cumulative,
+            calendar,
+        )
+        for number, rows in enumerate(chosen)
+    ]
+
+    def positions(network: torch.nn.Module) -> list[FloatArray]:
+        found = []
+        for one in samples:
+            outlook = look_ahead(network, window.config, one, window.target, 1)
+            path = outlook.path_NH[:, 0] if len(outlook.path_NH) else np.empty(0)
+            found.append(np.tanh(path) if trades_positions(model) else np.sign(path))
+        return found
+
+    return ValidationSharpe(market, session, at, positions, stop.costs)
 
 
 @dataclass(frozen=True)
@@ -145,9 +190,11 @@ class Windows:
 
     def objective(
         self, model: TargetModel, fold: Fold, series: Sequence[Series]
-    ) -> ForecastObjective:
+    ) -> ForecastObjective | PortfolioObjective:
         """Return what the network is fitted by."""
         head = getattr(self.config, "head", None)
+        if isinstance(model.loss, Sharpe):
+            return PortfolioObjective(model.loss, head, self.target)
         weights = [
             1.0 if name == model.target else model.auxiliary_weight for name in self.channels
         ]
@@ -255,6 +302,10 @@ def predict_returns(
             outlook = look_ahead(model.network, record.network, windows, place, steps)
             scaler = record.scalers[one.instrument]
             path_NH = scaler.undo(outlook.path_NH, record.columns[place])
+            if record.output == "position":
+                position = np.tanh(outlook.path_NH[:, 0]) if len(path_NH) else np.empty(0)
+                results.append(Predicted(np.flatnonzero(chosen), position * record.label_scale))
+                continue
             if record.cumulative:
                 total = path_NH[:, steps - 1] if len(path_NH) else np.empty(0)
             else:
