@@ -18,14 +18,14 @@ ready configs under `configs/train/`; features, label (the log return of the nex
 the backtest, with its costs, those of `btcusdt_5m` and `eurusd_5m`. Nothing was tuned on a test
 span, and no row is left out.
 
-How to read it. "Fit" is the longest fit of a fold in seconds on one core of a busy machine, the budget
-being 300; the epochs are those taken at most. "RMSE / zero" is the error of the expected return over that of
-saying "no change": below 1 knows something. "Direction" is the share of right signs, beside what
-always saying the commoner sign would have scored. The model trades the strongest fifth of its
-validation span's edges, an hour at a time; returns are over all test spans together, gross without
-and net with costs, costs in percent of the capital. Sharpe is yearly, net, with its 95 % bootstrap
-interval; DSR is the deflated Sharpe ratio's probability, which takes into account that every row is
-a trial. A model whose forecast is always zero never trades.
+How to read it. "Fit" is the longest fit of a fold, in seconds on one core of a busy machine, the
+budget being 300; the epochs are those taken at most. "RMSE / zero" is the error of the expected
+return over that of saying "no change": below 1 knows something. "Direction" is the share of right
+signs, beside what always saying the commoner sign would have scored. The model trades the strongest
+fifth of its validation span's edges, an hour at a time; returns are over all test spans together,
+gross without and net with costs, costs in percent of the capital. Sharpe is yearly, net, with its
+95 % bootstrap interval; DSR is the deflated Sharpe ratio's probability, which takes into account
+that every row is a trial. A model whose forecast is always zero never trades.
 
 Hugging Face's TimeSeriesTransformer draws 20 paths a forecast and is asked at every 12th bar, when
 a decision is due. Its negative binomial head is for counts such as volume, and has no row here.
