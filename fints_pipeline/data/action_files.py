@@ -7,12 +7,13 @@ shares for each old one; a dividend's value is quote currency a share.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fints_pipeline.base.errors import ArchiveError, UserError
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
@@ -20,6 +21,7 @@ from fints_pipeline.base.lake.contract import TableValidator
 from fints_pipeline.data.csv_table import NO_ROWS, bad_cell, read_csv
 from fints_pipeline.data.formats._base import check_symbol
 from fints_pipeline.data.slices import SliceChange
+from fints_pipeline.data.tickers import Spell
 
 FILE_NAME = "corporate_actions.csv"
 TABLE = "corporate_actions"
@@ -34,6 +36,7 @@ _TYPES = {
     "kind": pa.string(),
     "value": pa.float64(),
 }
+_Row: TypeAlias = dict[str, Any]
 ACTIONS_SCHEMA = pa.schema(
     [
         pa.field("instrument", pa.string(), nullable=False),
@@ -43,6 +46,11 @@ ACTIONS_SCHEMA = pa.schema(
         pa.field("known_at", pa.timestamp("us", "UTC"), nullable=False),
     ]
 )
+
+
+def is_action_file(name: str) -> bool:
+    """Return whether a file is one of corporate actions, by its name."""
+    return name.casefold() == FILE_NAME
 
 
 def action_key(instrument: str) -> TableKey:
@@ -84,8 +92,22 @@ def read_actions(path: Path, where: str, dataset: str, known_at: datetime) -> pa
     return pa.table(columns, schema=ACTIONS_SCHEMA)
 
 
+def given_to(actions: pa.Table, owners: Sequence[Spell]) -> pa.Table:
+    """Return actions as those of their owners, one each; where none are told, of whom they name."""
+    if len(owners) != actions.num_rows:
+        return actions
+    names = actions.column("instrument").to_pylist()
+    datasets = (name.partition(".")[0] for name in names)
+    given = [f"{dataset}.{one.symbol}" for dataset, one in zip(datasets, owners, strict=True)]
+    return actions.set_column(0, ACTIONS_SCHEMA.field(0), pa.array(given, pa.string()))
+
+
 def merge_actions(
-    lake: Lake, actions: pa.Table, archive: str, validator: TableValidator
+    lake: Lake,
+    actions: pa.Table,
+    archive: str,
+    validator: TableValidator,
+    withdrawn: pa.Table | None = None,
 ) -> tuple[list[SliceChange], list[TableKey]]:
     """Add a delivery's actions to the lake.
 
@@ -97,18 +119,25 @@ def merge_actions(
         actions: `ACTIONS_SCHEMA`, of any instruments.
         archive: SHA-256 of the file.
         validator: The schema of corporate actions.
+        withdrawn: The same delivery's actions as they were read before; those that are none of
+            ``actions`` leave the lake.
 
     Returns:
         The partitions whose content changed, and all that hold the actions.
     """
     changes, keys = [], []
-    for instrument in sorted(set(actions.column("instrument").to_pylist())):
+    new = actions.to_pylist()
+    kept = {tuple(row.values()) for row in new}
+    before_rows = withdrawn.to_pylist() if withdrawn is not None else []
+    gone = [row for row in before_rows if tuple(row.values()) not in kept]
+    held = {row["instrument"] for row in gone if lake.exists(action_key(row["instrument"]))}
+    for instrument in sorted({row["instrument"] for row in new} | held):
         key = action_key(instrument)
         before = lake.footer(key) if lake.exists(key) else None
         inputs = {**(before.lineage.inputs if before else {}), f"archives/{archive}": archive}
-        rows = actions.filter(pc.equal(actions.column("instrument"), instrument))
+        rows = [row for row in new if row["instrument"] == instrument]
         lineage = Lineage(CODE_VERSION, "", inputs)
-        footer = lake.update(key, partial(_add, rows), validator, lineage)
+        footer = lake.update(key, partial(_add, rows, gone), validator, lineage)
         keys.append(key)
         digest = before.digest if before else None
         if footer.digest != digest:
@@ -118,11 +147,12 @@ def merge_actions(
     return changes, keys
 
 
-def _add(actions: pa.Table, before: pa.Table | None) -> pa.Table:
+def _add(actions: list[_Row], gone: list[_Row], before: pa.Table | None) -> pa.Table:
     """Return a partition with ``actions`` added, without rows that repeat what was known."""
-    rows = actions.to_pylist() + (before.to_pylist() if before is not None else [])
+    held = before.to_pylist() if before is not None else []
+    rows = [*actions, *(row for row in held if row not in gone)]
     rows.sort(key=lambda row: (row["ex_date"], row["kind"], row["known_at"], row["value"]))
-    kept: list[dict[str, object]] = []
+    kept: list[_Row] = []
     for row in rows:
         if not kept or any(kept[-1][name] != row[name] for name in ("ex_date", "kind", "value")):
             kept.append(row)

@@ -6,7 +6,7 @@ A cache: losing it costs reading the archives once more, never correctness.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fints_pipeline.base.lake import Lake, TableKey, series_key
@@ -27,6 +27,7 @@ class IndexEntry:
         read_with: Fingerprint of its own dataset's reading, None where ``dataset`` is.
         parts: The partitions that it put rows into, as lineage spells them.
         quarantine: Key of its quarantine record, None for a staged file.
+        held: Whose the rows are that it names by ticker: ticker, first day, last day, symbol.
     """
 
     stamp: list[object]
@@ -36,6 +37,7 @@ class IndexEntry:
     read_with: str | None
     parts: list[str]
     quarantine: str | None = None
+    held: list[list[str]] = field(default_factory=list)
 
 
 class DeliveryIndex:

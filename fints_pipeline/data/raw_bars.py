@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +14,17 @@ import pyarrow as pa
 from fints_pipeline.base.errors import ArchiveError
 from fints_pipeline.base.time import minutes
 from fints_pipeline.data.action_files import ACTIONS_SCHEMA
-from fints_pipeline.data.archives import StagedArchive
-from fints_pipeline.data.calendars import Calendar, calendar_for
+from fints_pipeline.data.archives import Member, StagedArchive
+from fints_pipeline.data.calendars import Calendar, Stamps, calendar_for
 from fints_pipeline.data.formats._base import PRICES, ParsedBars
 from fints_pipeline.data.placing import place_daily, refuse_unplaced, sessions_from
 from fints_pipeline.data.slices import RAW_SLICES
 from fints_pipeline.data.source_file import SourceFile
 from fints_pipeline.data.sources import Claim, Source, source_file, symbol_of
+from fints_pipeline.data.tickers import Spell, TickerHistory, notes_on
 
 _STAMP = pa.timestamp("us", "UTC")
+NamedSpells: TypeAlias = tuple[str, pa.Table]
 _Codes = npt.NDArray[np.int64]
 
 
@@ -32,27 +36,32 @@ class Reading:
         rows: In the columns of raw_bars, in file order.
         actions: `ACTIONS_SCHEMA`; their ex-dates are sessions.
         notes: What was decided by value, passed over or undone.
+        held: Whose the rows are, where files are called after the ticker of their day.
     """
 
     rows: pa.Table
     actions: pa.Table
     notes: tuple[str, ...]
+    held: tuple[Spell, ...] = ()
 
 
-def read_archive(staged: StagedArchive, claim: Claim, archive: str) -> Reading:
+def read_archive(
+    staged: StagedArchive, claim: Claim, archive: str, tickers: TickerHistory
+) -> Reading:
     """Read every member that holds bars or actions.
 
     Args:
         staged: The archive.
         claim: Its dataset and the members to read.
         archive: The archive's file name; errors begin with it.
+        tickers: Whose bars lie under which ticker.
 
     Raises:
         ArchiveError: a member cannot be read; the message names member, row and column.
     """
     source = claim.source
     known_at = source.format.known_at(archive, source.config.timezone) or staged.known_at
-    rows, actions, notes = [], [], list(claim.notes)
+    rows, actions, notes, held = [], [], list(claim.notes), list[Spell]()
     for member in claim.members:
         file = source_file(staged, member, source, archive)
         bars = source.format.read(file)
@@ -60,14 +69,32 @@ def read_archive(staged: StagedArchive, claim: Claim, archive: str) -> Reading:
             raise ArchiveError("the file holds no rows", where=file.where)
         prefix = f"{member.name}: " if member.name != archive else ""
         notes += [f"{prefix}{note}" for note in bars.notes]
-        reader = _Reader(source, staged.sha256, known_at, file, bars)
+        reader = _Reader(source, staged.sha256, known_at, file, bars, tickers)
         rows.append(reader.rows())
         actions.append(reader.actions())
+        notes += notes_on(reader.held)
+        held += reader.held
     return Reading(
         pa.concat_tables([RAW_SLICES.arrow_schema.empty_table(), *rows]),
         pa.concat_tables([ACTIONS_SCHEMA.empty_table(), *actions]),
         tuple(notes),
+        tuple(held),
     )
+
+
+def read_tickers(
+    staged: StagedArchive, source: Source, member: Member, archive: str
+) -> NamedSpells:
+    """Read a member that tells which tickers its instrument had: the instrument, and the spells.
+
+    Raises:
+        ArchiveError: it cannot be read; the message names member and row.
+    """
+    file = source_file(staged, member, source, archive)
+    tickers = source.format.read(file).tickers
+    if tickers is None or not tickers.num_rows:
+        raise ArchiveError("the file holds no rows", where=file.where)
+    return source.config.instrument(symbol_of(source, file)), tickers
 
 
 @dataclass(frozen=True)
@@ -79,6 +106,15 @@ class _Reader:
     known_at: datetime
     file: SourceFile
     bars: ParsedBars
+    tickers: TickerHistory
+
+    @cached_property
+    def held(self) -> list[Spell]:
+        """Whose the bars are; none where the format's files are called after instruments."""
+        if not self.source.format.has_tickers or not self.bars.table.num_rows:
+            return []
+        days = self._days()
+        return self.tickers.runs(self._symbol(), days.min().item(), days.max().item())
 
     def rows(self) -> pa.Table:
         bars, config = self.bars.table, self.source.config
@@ -121,11 +157,22 @@ class _Reader:
     def _instruments(self) -> tuple[pa.Array, _Codes | None]:
         """Return each row's instrument, and its number where there are several."""
         config, symbols = self.source.config, self.bars.symbols
+        if self.held:
+            names = pa.array([config.instrument(run.symbol) for run in self.held])
+            ends = np.array([run.last for run in self.held], dtype="datetime64[D]")
+            return names.take(pa.array(np.searchsorted(ends, self._days()))), None
         if symbols is None:
             return pa.repeat(config.instrument(self._symbol()), self.bars.table.num_rows), None
         encoded = symbols.dictionary_encode()
         names = pa.array([config.instrument(name) for name in encoded.dictionary.to_pylist()])
         return names.take(encoded.indices), encoded.indices.to_numpy()
+
+    def _days(self) -> Stamps:
+        """Return the session date of each bar."""
+        stamps = self.bars.table.column("open_time").to_numpy().astype("datetime64[us]")
+        if self.source.config.is_daily:
+            return stamps.astype("datetime64[D]")
+        return self._calendar().trading_day(stamps).astype("datetime64[D]")
 
     def _symbol(self) -> str:
         return symbol_of(self.source, self.file)

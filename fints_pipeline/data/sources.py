@@ -58,11 +58,13 @@ class Claim:
         members: The members that hold bars or corporate actions; none where the file is one that
             vendors put beside their bars.
         notes: Members that were passed over.
+        tickers: The members that tell which tickers an instrument had.
     """
 
     source: Source
     members: tuple[Member, ...]
     notes: tuple[str, ...]
+    tickers: tuple[Member, ...] = ()
 
 
 def load_sources(datasets: Sequence[DatasetConfig]) -> list[Source]:
@@ -188,10 +190,12 @@ def _judge(staged: StagedArchive, archive: str, source: Source) -> Claim | str:
         ]
         more = [f"and {len(strange) - _MOST_NAMED} more members"] * (len(strange) > _MOST_NAMED)
         return "; ".join(told + more)
-    members = tuple(member for member, evidence in known if evidence.holds != "nothing")
+    members = tuple(member for member, evidence in known if evidence.holds in ("bars", "actions"))
+    tickers = tuple(member for member, evidence in known if evidence.holds == "tickers")
     beside = [member for member, evidence in known if evidence.holds == "nothing"]
     passed = [*beside, *(member for member, _ in others)]
-    return Claim(source, members, tuple(f"passed over {member.name!r}" for member in passed))
+    notes = tuple(f"passed over {member.name!r}" for member in passed)
+    return Claim(source, members, notes, tickers)
 
 
 def _recognise(file: SourceFile, source: Source) -> Evidence:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from enum import Enum
 from pathlib import Path
 
 from fints_pipeline.base.config import fingerprint
@@ -22,26 +23,36 @@ from fints_pipeline.base.errors import (
 )
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
-from fints_pipeline.data import action_files, archives, inbox, outside
+from fints_pipeline.data import action_files, archives, inbox, outside, ticker_files
 from fints_pipeline.data.archives import StagedArchive
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
 from fints_pipeline.data.diagnosis import refuse_unreadable
 from fints_pipeline.data.exogenous.intake import read_again
 from fints_pipeline.data.inbox import Delivery
-from fints_pipeline.data.intake import Pending, commit, read_bars, take_actions
+from fints_pipeline.data.intake import Pending, commit, read_bars, take_actions, take_tickers
 from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.outside import Outside, OutsideClaim
 from fints_pipeline.data.quarantine import Quarantine
 from fints_pipeline.data.sources import Claim, Source, claim, claim_actions, load_sources
 from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
 from fints_pipeline.data.taken import Intake
+from fints_pipeline.data.tickers import ContestedTickerError, TickerHistory, from_written, written
 
 FOLDER = "staging"
 MOST_ROWS = 500_000
 """Rows that are held in memory before they are written: a slice that several archives touch is
 written once, and memory does not grow with the number of archives."""
 Progress = Callable[[int, int, str], None]
+
+
+class _Later(Enum):
+    """Says that a file is handled once all ticker histories are known."""
+
+    LATER = "later"
+
+
+_LATER = _Later.LATER
 _REFUSALS = (ArchiveError, FormatError, CalendarError, SchemaError)
 
 
@@ -103,6 +114,10 @@ class _Stager:
         self.lake = lake
         self.progress = progress
         self.batch: list[tuple[Delivery, Pending]] = []
+        # Files called after tickers wait until all that tells whose these were has been read.
+        self.waiting: list[Delivery] = []
+        self.knows_tickers = False
+        self.histories: dict[str, TickerHistory] = {}
         self.sources = sources
         self.others = others
         self.limits = limits
@@ -117,6 +132,7 @@ class _Stager:
                 ),
                 "limits": limits,
                 "actions": action_files.CODE_VERSION,
+                "tickers": ticker_files.CODE_VERSION,
             }
         )
 
@@ -135,6 +151,9 @@ class _Stager:
             for number, delivery in enumerate(ordered, start=1):
                 if self.progress is not None:
                     self.progress(number, len(ordered), delivery.relative)
+                self._handle(delivery)
+            self.knows_tickers = True
+            for delivery in self.waiting:
                 self._handle(delivery)
             self._commit()
             self._read_again()
@@ -167,9 +186,12 @@ class _Stager:
 
     def _handle(self, delivery: Delivery) -> None:
         entry = self.index.get(delivery.path)
-        if entry is not None and self._repeat(delivery, entry):
+        if entry is not None and entry.held and not self.knows_tickers:
+            self.waiting.append(delivery)
             return
         try:
+            if entry is not None and self._repeat(delivery, entry):
+                return
             intake = self._take(delivery)
         except _REFUSALS as error:
             if _is_unfinished(delivery):
@@ -178,7 +200,9 @@ class _Stager:
                 sha256 = archives.sha256_of(delivery.path)
                 self._refuse(delivery.relative, delivery.path, delivery.stamp, sha256, error)
             return
-        if intake is None:
+        if intake is _LATER:
+            self.waiting.append(delivery)
+        elif intake is None:
             self.report.unfinished.append(delivery.relative)
         elif isinstance(intake, str):
             self.report.ignored.append(delivery.relative)
@@ -215,6 +239,7 @@ class _Stager:
                 dataset=intake.delivery.dataset,
                 read_with=intake.delivery.rules,
                 parts=list(intake.parts),
+                held=written(intake.held),
             ),
         )
         self._settle(entry)
@@ -236,31 +261,60 @@ class _Stager:
             return True
         if not parts_exist(self.lake, entry.parts):
             return False
+        if entry.held and not self._still_held(delivery, entry):
+            return False
         self.report.unchanged.append(
             StagedDelivery(delivery.relative, entry.sha256, entry.dataset, entry.read_with)
         )
         return True
 
-    def _take(self, delivery: Delivery) -> Intake | Pending | str | None:
+    def _still_held(self, delivery: Delivery, entry: IndexEntry) -> bool:
+        """Return whether the rows that a file names by ticker are still of the same instruments."""
+        history = self._history(str(entry.dataset))
+        held = from_written(entry.held)
+        is_actions = action_files.is_action_file(delivery.path.name)
+        return history.owns(held) if is_actions else history.agrees(held)
+
+    def _history(self, dataset: str) -> TickerHistory:
+        if dataset not in self.histories:
+            self.histories[dataset] = ticker_files.read_history(self.lake, dataset)
+        return self.histories[dataset]
+
+    def _take(self, delivery: Delivery) -> Intake | Pending | _Later | str | None:
         """Stage and read one file.
 
         Returns:
-            The digest of a file that holds no bars; None for one that is still being written.
+            The digest of a file that holds no bars; None for one that is still being written;
+            `_LATER` for one that needs to know first who had its ticker.
         """
         staged = archives.stage(delivery.path, self.staging, self.limits)
         if _is_unfinished(delivery):
             return None
-        if delivery.path.name.casefold() == action_files.FILE_NAME:
-            dataset = claim_actions(delivery.folder, self.sources)
-            return take_actions(self.lake, delivery.relative, staged, dataset)
+        if action_files.is_action_file(delivery.path.name):
+            return self._take_actions(delivery, staged)
         taken = self._claim(staged, delivery)
         if isinstance(taken, OutsideClaim):
             return outside.take(self.lake, delivery.relative, staged, taken)
+        learned = None
+        if taken.tickers and not self.knows_tickers:
+            learned = take_tickers(self.lake, delivery.relative, staged, taken)
+            self.histories.pop(taken.source.name, None)
         if not taken.members:
-            return staged.sha256
+            return learned or staged.sha256
+        if taken.source.format.has_tickers and not self.knows_tickers:
+            return _LATER
         if any(pending.staged.sha256 == staged.sha256 for _, pending in self.batch):
             self._commit()
-        return read_bars(self.lake, delivery.relative, staged, taken)
+        history = self._history(taken.source.name)
+        return read_bars(self.lake, delivery.relative, staged, taken, history)
+
+    def _take_actions(self, delivery: Delivery, staged: StagedArchive) -> Intake | _Later:
+        dataset = claim_actions(delivery.folder, self.sources)
+        by_ticker = any(each.name == dataset and each.format.has_tickers for each in self.sources)
+        if by_ticker and not self.knows_tickers:
+            return _LATER
+        history = self._history(dataset) if by_ticker else None
+        return take_actions(self.lake, delivery.relative, staged, dataset, history)
 
     def _claim(self, staged: StagedArchive, delivery: Delivery) -> Claim | OutsideClaim:
         """Return who takes a staged file: a data set, a series or a source of news.
@@ -282,7 +336,7 @@ class _Stager:
                 refuse_unreadable(staged, name)
             where = "; ".join(filter(None, (error.where, evidence)))
             raise FormatError(error.what, where=where or None, fix=error.fix) from None
-        if other is not None and taken.members:
+        if other is not None and (taken.members or taken.tickers):
             raise FormatError(
                 f"the content fits data set {taken.source.name!r} and {other.told}",
                 fix="put the file into a folder of the inbox called after one of them "
@@ -296,8 +350,10 @@ class _Stager:
         entry = self.index.get(path)
         record = self.quarantine.add(relative, sha256, error)
         self.report.quarantined.append(record)
+        # The mistake may lie in another file than the one that is refused: try it each time.
+        rules = "" if isinstance(error, ContestedTickerError) else self.rules
         self.index.put(
-            path, IndexEntry(stamp, self.rules, sha256, None, None, [], quarantine=record.key)
+            path, IndexEntry(stamp, rules, sha256, None, None, [], quarantine=record.key)
         )
         self._settle(entry)
 

@@ -394,10 +394,11 @@ def test_records_of_intake_survive_damage(inbox: Path, lake: Lake):
 
 
 def test_a_file_beside_the_bars_is_ignored_once_and_again(inbox: Path, lake: Lake):
-    write(inbox / "aol.csv", b"19980102,aol,N\n20180615,twx,N\n")
+    write(inbox / "reports.csv", b"symbol,amend\nA,False\n")
+    pystock = lean("pystock", format="pystock")
     for _ in range(2):
-        report = stage_inbox(inbox, lake, [lean()])
-        assert (report.ignored, report.accepted, report.quarantined) == (["aol.csv"], [], [])
+        report = stage_inbox(inbox, lake, [pystock])
+        assert (report.ignored, report.accepted, report.quarantined) == (["reports.csv"], [], [])
 
 
 def test_daily_bars_and_their_actions(inbox: Path, lake: Lake):

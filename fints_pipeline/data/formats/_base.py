@@ -33,6 +33,14 @@ ACTION_FIELDS = pa.schema(
         pa.field("value", pa.float64(), nullable=False),
     ]
 )
+TICKER_FIELDS = pa.schema(
+    [
+        pa.field("ticker", pa.string(), nullable=False),
+        pa.field("first_day", pa.date32(), nullable=False),
+        pa.field("last_day", pa.date32(), nullable=False),
+        pa.field("exchange", pa.string(), nullable=False),
+    ]
+)
 _SYMBOL = re.compile(r"^[A-Za-z0-9._-]+$")
 _SAMPLE_LINES = 10
 
@@ -49,7 +57,7 @@ class Evidence:
 
     matches: bool
     reasons: tuple[str, ...]
-    holds: Literal["bars", "actions", "nothing"] = "bars"
+    holds: Literal["bars", "actions", "tickers", "nothing"] = "bars"
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,15 @@ class ParsedBars:
         symbols: Each row's symbol, where one file holds several; None where its name tells it.
         actions: `ACTION_FIELDS`: splits and dividends that the file records, without a symbol
             where its name tells it; a split's value is new shares for each old one.
+        tickers: `TICKER_FIELDS`, ascending: which tickers the instrument that the file is called
+            after had when.
     """
 
     table: pa.Table
     notes: tuple[str, ...] = ()
     symbols: pa.Array | None = None
     actions: pa.Table | None = None
+    tickers: pa.Table | None = None
 
 
 class Format(Component):
@@ -76,10 +87,12 @@ class Format(Component):
 
     ``version`` goes up when the same bytes read differently than before: what was parsed with
     another version is parsed again. ``frequencies`` are the lengths of bars that it can hold; none
-    stands for any.
+    stands for any. ``has_tickers`` says that files of it are called after the ticker of their day,
+    and that other files beside them tell which instrument had it.
     """
 
     version: ClassVar[int] = 1
+    has_tickers: ClassVar[bool] = False
     frequencies: ClassVar[tuple[str, ...]] = ("1m",)
 
     def check_zone(self, timezone: str) -> None:

@@ -6,20 +6,24 @@ Source: https://www.quantconnect.com/docs/v2/writing-algorithms/importing-data (
 from __future__ import annotations
 
 import re
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fints_pipeline.data.csv_table import read_csv
+from fints_pipeline.base.errors import ArchiveError
+from fints_pipeline.data.csv_table import bad_cell, read_csv
 from fints_pipeline.data.formats._base import (
     ACTION_FIELDS,
     PARSED_SCHEMA,
     PRICES,
+    TICKER_FIELDS,
     Evidence,
     ParsedBars,
     action_table,
+    check_symbol,
     is_number,
     not_text,
     sample_lines,
@@ -34,6 +38,8 @@ _DAY = re.compile(r"^\d{8}$")
 # Factors are written with 7 digits; a ratio of two is a fraction if it is one within this.
 _FACTOR_NOISE, _LARGEST_TERM = 1e-4, 100
 _DIVIDEND_DIGITS = 4
+# LEAN's US equities begin here: a ticker's first row of this date says "as long as there is data".
+_FIRST_DAY, _SINCE_EVER = date(1998, 1, 2), date(1900, 1, 1)
 
 
 def companion(file: SourceFile) -> Evidence | None:
@@ -47,7 +53,8 @@ def companion(file: SourceFile) -> Evidence | None:
         reasons = ("a LEAN factor file: date, price factor, split factor, reference price",)
         return Evidence(True, reasons, holds="actions")
     if all(len(row) in (2, 3) and not is_number(row[1]) for row in rows):
-        return Evidence(True, ("a LEAN map file: date, ticker; renames are not read",), "nothing")
+        reasons = ("a LEAN map file: last day, ticker, exchange; bars go to who had the ticker",)
+        return Evidence(True, reasons, holds="tickers")
     return None
 
 
@@ -75,6 +82,60 @@ def read_factors(file: SourceFile) -> ParsedBars:
         ]
     )
     return ParsedBars(PARSED_SCHEMA.empty_table(), actions=actions.cast(ACTION_FIELDS))
+
+
+def read_tickers(file: SourceFile) -> ParsedBars:
+    """Read a map file: which ticker an instrument's bars were filed under, and until when.
+
+    The first row is the first day of the instrument, each other one the last day of a ticker. The
+    file is called after the last ticker (``twx.1`` where another instrument took it over).
+
+    Raises:
+        ArchiveError: a row cannot be read, or its day is not after the one before it.
+    """
+    text = file.path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    spells: list[dict[str, object]] = []
+    before: date | None = None
+    for number, line in enumerate(lines, start=1):
+        last, ticker, exchange = _mapped(line, number, file.where)
+        if before is not None and last < before:
+            raise ArchiveError(
+                f"{last} comes after {before}: the days of a map file ascend",
+                where=f"{file.where}, row {number}",
+            )
+        if before is None:
+            first = last if last > _FIRST_DAY else _SINCE_EVER
+        else:
+            first = before + timedelta(days=1)
+        if spells and spells[-1]["ticker"] == ticker:
+            spells[-1] |= {"last_day": last, "exchange": exchange}
+        elif first <= last:
+            spells.append(
+                {"ticker": ticker, "first_day": first, "last_day": last, "exchange": exchange}
+            )
+        before = last
+    tickers = pa.Table.from_pylist(spells, schema=TICKER_FIELDS)
+    return ParsedBars(PARSED_SCHEMA.empty_table(), tickers=tickers)
+
+
+def _mapped(line: str, row: int, where: str) -> tuple[date, str, str]:
+    """Return the day, ticker and exchange of a map file's row."""
+    cells = [cell.strip() for cell in line.split(",")]
+    if len(cells) not in (2, 3):
+        raise ArchiveError(
+            f"a row has {len(cells)} cells where day, ticker and exchange are expected",
+            where=f"{where}, row {row}",
+        )
+    try:
+        day = datetime.strptime(cells[0] if _DAY.match(cells[0]) else "", "%Y%m%d").date()
+    except ValueError:
+        raise bad_cell(where, row, "date", cells[0], "a day like 20140402") from None
+    try:
+        ticker = check_symbol(cells[1].upper())
+    except ArchiveError as error:
+        raise ArchiveError(error.what, where=f"{where}, row {row}, column ticker") from None
+    return day, ticker, cells[2] if len(cells) == 3 else ""
 
 
 def unscaled(table: pa.Table) -> pa.Table:

@@ -1,7 +1,8 @@
 """LEAN's daily US equity bars: ``YYYYMMDD HH:MM,open,high,low,close,volume``, no header.
 
-Raw prices × 10 000, not adjusted for anything. The symbol is the file's name (``aapl.zip`` holds
-``aapl.csv``). Factor files beside them give splits and dividends.
+Raw prices × 10 000, not adjusted for anything. The file's name (``aapl.zip`` holds ``aapl.csv``) is
+the ticker of the bars' days; map files beside them tell whose it was then. Factor files, called
+after the instrument, give splits and dividends.
 """
 
 from __future__ import annotations
@@ -33,9 +34,11 @@ _STAMP = re.compile(r"^\d{8} \d{2}:\d{2}$")
 
 
 class LeanDaily(Format):
-    """LEAN daily trade bars, and the factor files beside them."""
+    """LEAN daily trade bars, and the factor and map files beside them."""
 
+    version: ClassVar[int] = 2
     frequencies: ClassVar[tuple[str, ...]] = ("1D",)
+    has_tickers: ClassVar[bool] = True
 
     def recognise(self, file: SourceFile) -> Evidence:
         """Look for six comma-separated columns of a stamp and whole numbers."""
@@ -57,9 +60,10 @@ class LeanDaily(Format):
         return match[1].upper() if match else None
 
     def read(self, file: SourceFile) -> ParsedBars:
-        """Read bars, or the actions of a factor file."""
-        if self.recognise(file).holds == "actions":
-            return _lean.read_factors(file)
+        """Read bars, the actions of a factor file, or the tickers of a map file."""
+        holds = self.recognise(file).holds
+        if holds != "bars":
+            return _lean.read_factors(file) if holds == "actions" else _lean.read_tickers(file)
         table = _lean.unscaled(read_csv(file.path, file.where, COLUMNS, _TYPES))
         column = StampColumn(table.column("stamp"), "stamp", file.where, text_format="%Y%m%d %H:%M")
         days, notes = column.dates()

@@ -1,14 +1,16 @@
 """LEAN's minute US equity trade bars: ``ms since midnight,open,high,low,close,volume``, no header.
 
-A zip a day and symbol; the day and the symbol stand in the member's name alone
-(``20131007_aapl_minute_trade.csv`` in ``20131007_trade.zip``). Milliseconds count from midnight of
-the declared zone, on the clock that hangs there. Prices × 10 000, stamped at the bar's start.
+A zip a day and ticker; the day and the ticker stand in the member's name alone
+(``20131007_aapl_minute_trade.csv`` in ``20131007_trade.zip``); map files tell whose it was then.
+Milliseconds count from midnight of the declared zone, on the clock that hangs there. Prices ×
+10 000, stamped at the bar's start.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +40,10 @@ _MINUTE_MS = 60_000
 
 
 class LeanMinute(Format):
-    """LEAN minute trade bars, and the factor files beside them."""
+    """LEAN minute trade bars, and the factor and map files beside them."""
+
+    version: ClassVar[int] = 2
+    has_tickers: ClassVar[bool] = True
 
     def recognise(self, file: SourceFile) -> Evidence:
         """Look for a name with a day, and six columns of whole numbers within it."""
@@ -68,9 +73,10 @@ class LeanMinute(Format):
         return factors[1].upper() if factors else None
 
     def read(self, file: SourceFile) -> ParsedBars:
-        """Read bars, or the actions of a factor file."""
-        if self.recognise(file).holds == "actions":
-            return _lean.read_factors(file)
+        """Read bars, the actions of a factor file, or the tickers of a map file."""
+        holds = self.recognise(file).holds
+        if holds != "bars":
+            return _lean.read_factors(file) if holds == "actions" else _lean.read_tickers(file)
         day = _day(file)
         table = _lean.unscaled(read_csv(file.path, file.where, COLUMNS, _TYPES))
         column = table.column("milliseconds")

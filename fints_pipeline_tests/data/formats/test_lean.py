@@ -61,9 +61,46 @@ def test_factor_files_give_splits_and_dividends(tmp_path: Path, form: LeanDaily 
     assert ("dividend", date(2014, 6, 7)) not in found
 
 
-def test_map_files_hold_nothing(tmp_path: Path):
-    file = member(tmp_path, b"19980102,aol,N\n20180615,twx,N\n", "twx.csv")
-    assert LeanDaily().recognise(file).holds == "nothing"
+@pytest.mark.parametrize("form", [LeanDaily(), LeanMinute()])
+def test_map_files_tell_which_ticker_an_instrument_had(
+    tmp_path: Path, form: LeanDaily | LeanMinute
+):
+    content = b"20040819,goog,Q\n20140402,goog,Q\n20501231,googl,Q\n"
+    file = member(tmp_path, content, "googl.csv")
+    assert form.recognise(file).holds == "tickers"
+    tickers = form.read(file).tickers
+    assert tickers is not None
+    assert [tuple(row.values()) for row in tickers.to_pylist()] == [
+        ("GOOG", date(2004, 8, 19), date(2014, 4, 2), "Q"),
+        ("GOOGL", date(2014, 4, 3), date(2050, 12, 31), "Q"),
+    ]
+    assert form.symbol(file) == "GOOGL"
+
+
+def test_the_first_day_of_leans_data_stands_for_ever(tmp_path: Path):
+    file = member(tmp_path, b"19980102,twx\n20010111,twx\n", "twx.1.csv")
+    tickers = LeanDaily().read(file).tickers
+    assert tickers is not None
+    (row,) = tickers.to_pylist()
+    assert (row["first_day"], row["last_day"]) == (date(1900, 1, 1), date(2001, 1, 11))
+    assert LeanDaily().symbol(file) == "TWX.1"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"20140402,goog,Q\n20040819,goog,Q\n", "row 2.*"),
+        (b"20040819,goog,Q\n20140231,goog,Q\n", "'20140231' is not a day"),
+        (b"20040819,goog,Q\n20140402,go og,Q\n", "'GO OG' has characters"),
+        (b"20040819,goog,Q\n" * 12 + b"20140402\n", "1 cells where day, ticker"),
+    ],
+)
+def test_a_wrong_row_of_a_map_file_is_named(tmp_path: Path, content: bytes, words: str):
+    file = member(tmp_path, content, "goog.csv")
+    assert LeanDaily().recognise(file).holds == "tickers"
+    with pytest.raises(ArchiveError, match=words if "row" not in words else None) as refusal:
+        LeanDaily().read(file)
+    assert "goog.csv, row " in str(refusal.value)
 
 
 @pytest.mark.parametrize(
