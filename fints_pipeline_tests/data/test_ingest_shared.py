@@ -14,6 +14,8 @@ from fints_pipeline.data.action_files import action_key
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline.data.staging_report import StagingReport
+from fints_pipeline.data.ticker_files import read_history
+from fints_pipeline_tests.data.archive_builders import write, zip_bytes
 
 pytestmark = pytest.mark.shared_data
 
@@ -78,6 +80,53 @@ def test_lean_daily_with_its_factor_files(
     adjusted = bars.set_index("session")["close"] * bars.set_index("session")["split_factor"]
     step = adjusted[date(2014, 6, 9)] / adjusted[date(2014, 6, 6)]
     assert step == pytest.approx(93.70 * 7 / 645.57)
+
+
+# Ticker, days whose bars are filed under it, and whose they are by the map files.
+FILED = [
+    ("goog", ["20140328", "20140402", "20140403"], ["GOOGL", "GOOGL", "GOOG"]),
+    ("fb", ["20030328", "20050103", "20120518"], ["FB.1", "FB.UNMAPPED", "FB"]),
+    ("twx", ["20010111", "20020102", "20031015", "20031016"],
+     ["TWX.1", "TWX.UNMAPPED", "TWX.UNMAPPED", "TWX"]),
+    ("aol", ["20010111", "20031015"], ["TWX", "TWX"]),
+    ("aaa", ["20070518", "20200909"], ["AAA.1", "AAA"]),
+    ("qqqq", ["20041201", "20110322"], ["QQQ", "QQQ"]),
+    ("qqq", ["20041130", "20110323"], ["QQQ", "QQQ"]),
+    ("nb", ["19980102", "19980930"], ["BAC", "BAC"]),
+    ("wm", ["20050103", "20090805"], ["WM.UNMAPPED", "WM"]),
+    ("vxx", ["20190129", "20190502"], ["VXX.1", "VXX"]),
+    ("nwsa", ["20130628"], ["TFCFA"]),
+    ("aapl", ["19980102", "20210331"], ["AAPL", "AAPL"]),
+]  # fmt: skip
+
+
+def test_bars_filed_under_a_ticker_go_to_who_had_it_by_leans_map_files(
+    shared_data: Path, lake: Lake, datasets: list[DatasetConfig], tmp_path: Path
+):
+    inbox = tmp_path / "inbox" / "lean"
+    for number, (ticker, days, _) in enumerate(FILED):
+        rows = "".join(f"{day} 00:00,{number}10000,{number}10000,{number}10000,{number}10000,7\n"
+                       for day in days)  # fmt: skip
+        write(inbox / "daily" / f"{ticker}.zip", zip_bytes({f"{ticker}.csv": rows.encode()}))
+    lean = shared_data / "corporate_actions" / "lean"
+    report = stage_links([lean / "map_files", lean / "factor_files"], inbox, lake, datasets)
+    assert report.quarantined == []
+    expected = {
+        (f"lean.{owner}", f"{day[:4]}-{day[4:6]}-{day[6:]}")
+        for _, days, owners in FILED
+        for day, owner in zip(days, owners, strict=True)
+    }
+    found = set()
+    for name in lake.instruments("raw_bars", "1D"):
+        months = lake.months("raw_bars", "1D", name)
+        rows = lake.read_range("raw_bars", "1D", name, months[0], months[-1]).to_pylist()
+        found |= {(name, f"{row['open_time']:%Y-%m-%d}") for row in rows}
+    assert found == expected
+    assert len(read_history(lake, "lean").names("QQQ")) == 3
+    # Factor files are called after the instrument, not after the ticker of their days.
+    (split,) = (row for row in lake.read(action_key("lean.GOOGL")).to_pylist()
+                if row["kind"] == "split")  # fmt: skip
+    assert (str(split["ex_date"]), split["value"]) == ("2014-04-03", 2)
 
 
 def test_yahoo_splits_are_undone_to_what_lean_says_was_traded(

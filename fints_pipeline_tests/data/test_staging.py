@@ -6,7 +6,7 @@ import pytest
 
 from fints_pipeline.base.errors import ArchiveError, ConfigError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.data import archives, staging
+from fints_pipeline.data import archives, intake, staging
 from fints_pipeline.data.action_files import action_key
 from fints_pipeline.data.formats.histdata_m1 import HistdataM1
 from fints_pipeline.data.limits import Limits
@@ -302,6 +302,7 @@ def test_run_that_died_between_slices_is_mended(
     inbox: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ):
     write(inbox / "x.zip", FX_ZIP)
+    monkeypatch.setattr(intake, "_WRITERS", 1)
     real = lake.update
     calls = []
 

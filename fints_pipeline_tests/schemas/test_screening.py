@@ -21,6 +21,7 @@ from fints_pipeline.schemas.news import NEWS
 from fints_pipeline.schemas.predictions import PREDICTIONS, QUANTILES
 from fints_pipeline.schemas.raw_bars import RAW_BARS
 from fints_pipeline.schemas.screening import is_understood, is_valid
+from fints_pipeline.schemas.ticker_history import TICKER_HISTORY
 from fints_pipeline.schemas.tokens import tokens_contract
 from fints_pipeline_tests.strategies import random_bars
 
@@ -28,7 +29,8 @@ TOKENS = tokens_contract({"trend": ["na", "up", "down"]})
 LABELS = labels_contract(["up"])
 FEATURES = features_contract(["a", "b"])
 EXOGENOUS = exogenous_contract(["rate"])
-ALL = [BARS, RAW_BARS, CORPORATE_ACTIONS, NEWS, PREDICTIONS, TOKENS, LABELS, FEATURES, EXOGENOUS]
+ALL = [BARS, RAW_BARS, CORPORATE_ACTIONS, TICKER_HISTORY, NEWS, PREDICTIONS, TOKENS, LABELS,
+       FEATURES, EXOGENOUS]  # fmt: skip
 NUMBERS = st.sampled_from(
     [-np.inf, -1.0, -1e-300, -0.0, 0.0, 0.2, 1.0, 99.9, 100.0, 1e9, np.inf, np.nan, None]
 )
@@ -41,7 +43,8 @@ def good(contract: TableContract, rows: int, seed: int) -> pd.DataFrame:
     later = times + pd.Timedelta("1h")
     values = {
         "up": 1.0, "up_end": later, "trend": np.int8(2), "a": np.nan, "b": 0.5, "kind": "split",
-        "value": 2.0, "ex_date": bars["session"], "known_at": later, "archive": "0a",
+        "value": 2.0, "ex_date": bars["session"], "ticker": "A", "exchange": "Q",
+        "first_day": bars["session"], "last_day": bars["session"], "known_at": later, "archive": "0a",
         "source_row": np.arange(rows), "text": "a b", "words": 2, "positive": 1, "negative": 0,
         "series": "rates", "period_end": times, "rate": 0.1, "experiment": "e", "fold": "f",
         "model": "m", "span": "test", "expected_return": np.nan, "label": 0.1, "p_down": 0.2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, overload
 
@@ -98,7 +99,9 @@ class DataCatalog(Contents):
         """Return bars, by instrument in the order asked for, then by time.
 
         Args:
-            symbols: ``dataset.SYMBOL``, or bare symbols that one data set alone has.
+            symbols: ``dataset.SYMBOL``, or bare symbols that one data set alone has. A bare symbol
+                is a ticker of today or, given ``as_of``, of that day; ``dataset.SYMBOL`` is the
+                same instrument whatever it was called.
             freq: For example ``5m``.
             start: First session, month or moment (see `Span.of`), included.
             end: Last one, included: bars close at a moment, or earlier.
@@ -111,18 +114,20 @@ class DataCatalog(Contents):
             to: ``arrow`` or ``pandas``.
 
         Raises:
-            KeyNotFoundError: a symbol, frequency or column does not exist (near ones are named),
-                or there is nothing in the span.
+            KeyNotFoundError: a symbol, frequency or column does not exist (near ones are named, of
+                a former ticker whose it was), or there is nothing in the span.
             ConfigError: a bound or ``adjust`` cannot be understood.
             LakeError: a partition is damaged or of another version's schema.
         """
         found = self.partitions()
         bars = [one for one in found if one.key.table == "bars"]
-        names = instruments_of(symbols, {one.part("instrument") for one in bars})
+        known = moment(as_of)
+        day = (known - timedelta(microseconds=1)).date() if known is not None else None
+        instruments = {one.part("instrument") for one in bars}
+        names = instruments_of(symbols, instruments, self._renames(), day)
         for name in names:
             frequencies = {one.part("freq") for one in bars if one.part("instrument") == name}
             one_of(freq, frequencies, "frequency", where=f"bars of {name}")
-        known = moment(as_of)
         request = BarsRequest(
             instruments=tuple(names),
             freq=freq,

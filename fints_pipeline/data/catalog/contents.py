@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from fints_pipeline.data.catalog.contracts import contract_of
 from fints_pipeline.data.catalog.coverage import Coverage, coverage_of
 from fints_pipeline.data.catalog.inventory import EVENTS, Inventory, Partition
 from fints_pipeline.data.catalog.names import instruments_of, one_of
+from fints_pipeline.data.catalog.renames import Renames, renames_of
 from fints_pipeline.data.catalog.views import views_of
+from fints_pipeline.data.tickers import TickerHistory
 
 
 class Contents:
@@ -24,6 +28,7 @@ class Contents:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self._inventory = Inventory(lake)
+        self._renamed: tuple[int, Renames] | None = None
 
     def partitions(self, table: str | None = None) -> list[Partition]:
         """Return every partition, of one table or of all."""
@@ -62,7 +67,7 @@ class Contents:
         """Return the frequencies that a table has, of one instrument or of any, ascending."""
         found = self.partitions(table)
         if symbol is not None:
-            name = instruments_of(symbol, {one.part("instrument") for one in found} - {""})[0]
+            name = self._named(symbol, {one.part("instrument") for one in found} - {""})
             found = [one for one in found if one.part("instrument") == name]
         return sorted({one.part("freq") for one in found} - {""}, key=_length)
 
@@ -83,7 +88,7 @@ class Contents:
             one_of(dataset, {one.dataset for one in found}, "data set")
             found = [one for one in found if one.dataset == dataset]
         if symbol is not None:
-            name = instruments_of(symbol, {one.instrument for one in found})[0]
+            name = self._named(symbol, {one.instrument for one in found})
             found = [one for one in found if one.instrument == name]
         if freq is not None:
             one_of(freq, {one.freq for one in found}, "frequency")
@@ -97,7 +102,7 @@ class Contents:
             KeyNotFoundError: there is no such instrument.
         """
         found = self.partitions("bars")
-        name = instruments_of(symbol, {one.part("instrument") for one in found})[0]
+        name = self._named(symbol, {one.part("instrument") for one in found})
         own = (one for one in found if one.part("instrument") == name and one.quality is not None)
         return {one.part("month"): dict(one.quality or {}) for one in own}
 
@@ -108,7 +113,7 @@ class Contents:
             KeyNotFoundError: there is no such series.
         """
         found = self.partitions(one_of(table, self.tables(), "table"))
-        name = instruments_of(symbol, {one.part("instrument") for one in found} - {""})[0]
+        name = self._named(symbol, {one.part("instrument") for one in found} - {""})
         own = [one for one in found if one.part("instrument") == name]
         one_of(freq, {one.part("freq") for one in own}, "frequency", where=f"{table} of {name}")
         return {one.part("month"): one.footer.digest for one in own if one.part("freq") == freq}
@@ -127,6 +132,28 @@ class Contents:
         if contract is not None:
             return contract.describe()
         return [(field.name, str(field.type), "", field.nullable) for field in arrow]
+
+    def tickers(self, symbol: str) -> list[tuple[str, date, date]]:
+        """Return what an instrument was called: ticker, first day, last day, ascending.
+
+        Empty for one whose data set has no ticker histories.
+
+        Raises:
+            KeyNotFoundError: there is no such instrument; of a former ticker, it tells whose.
+        """
+        name = self._named(symbol, set(self.instruments()))
+        dataset, _, own = name.partition(".")
+        history = self._renames().histories.get(dataset, TickerHistory())
+        return [(one.ticker, one.first, one.last) for one in history.names(own)]
+
+    def _named(self, symbol: str, known: Collection[str]) -> str:
+        return instruments_of(symbol, known, self._renames())[0]
+
+    def _renames(self) -> Renames:
+        found = self._inventory.look()
+        if self._renamed is None or self._renamed[0] != self._inventory.version:
+            self._renamed = (self._inventory.version, renames_of(self.lake, found))
+        return self._renamed[1]
 
     def views(self) -> list[str]:
         """Return the names that `sql` knows."""

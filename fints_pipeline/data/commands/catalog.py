@@ -66,6 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{one.instrument} {one.freq}: no {', '.join(one.missing_months)}")
         if one.outdated:
             print(f"{one.instrument} {one.freq}: older schema in {', '.join(one.outdated)}")
+    for name in sorted({one.instrument for one in found}):
+        spells = catalog.tickers(name) if arguments.table == "bars" else []
+        if len({ticker for ticker, _, _ in spells}) > 1:
+            told = ", ".join(f"{ticker} until {last}" for ticker, _, last in spells[:-1])
+            print(f"{name}: was {told}; {spells[-1][0]} since {spells[-1][1]}")
     if damaged:
         print(f"{len(damaged)} damaged files: `python -m fints_pipeline.data verify`")
     tables = ", ".join(catalog.tables()) or "nothing yet"

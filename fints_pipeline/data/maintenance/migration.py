@@ -18,6 +18,10 @@ from fints_pipeline.schemas.contract import TableContract
 _INGEST = "python -m fints_pipeline.data ingest"
 
 
+# Tables that staging writes.
+_STAGED = ("raw_bars", "corporate_actions", "ticker_history", "raw_exogenous", "raw_news")
+
+
 @dataclass(frozen=True)
 class Migration:
     """What to do about one partition.
@@ -102,7 +106,7 @@ def _rebuild(key: TableKey, folder: Path) -> str:
     parts = dict(key.parts)
     if "fold" in parts:
         return f"python -m fints_pipeline.pipeline --experiment {parts['experiment']}"
-    if key.table in ("raw_bars", "corporate_actions", "raw_exogenous", "raw_news"):
+    if key.table in _STAGED:
         # Staging leaves alone what it finds; what is gone it reads again.
         return f"rm -r '{folder}'; {_INGEST}"
     if key.table in ("exogenous", "news"):
