@@ -44,7 +44,8 @@ def good(contract: TableContract, rows: int, seed: int) -> pd.DataFrame:
     values = {
         "up": 1.0, "up_end": later, "trend": np.int8(2), "a": np.nan, "b": 0.5, "kind": "split",
         "value": 2.0, "ex_date": bars["session"], "ticker": "A", "exchange": "Q",
-        "first_day": bars["session"], "last_day": bars["session"], "known_at": later, "archive": "0a",
+        "first_day": bars["session"], "last_day": bars["session"], "known_at": later,
+        "archive": "0a",
         "source_row": np.arange(rows), "text": "a b", "words": 2, "positive": 1, "negative": 0,
         "series": "rates", "period_end": times, "rate": 0.1, "experiment": "e", "fold": "f",
         "model": "m", "span": "test", "expected_return": np.nan, "label": 0.1, "p_down": 0.2,
