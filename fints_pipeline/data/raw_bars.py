@@ -172,7 +172,8 @@ class _Reader:
         stamps = self.bars.table.column("open_time").to_numpy().astype("datetime64[us]")
         if self.source.config.is_daily:
             return stamps.astype("datetime64[D]")
-        return self._calendar().trading_day(stamps).astype("datetime64[D]")
+        days: Stamps = self._calendar().trading_day(stamps).astype("datetime64[D]")
+        return days
 
     def _symbol(self) -> str:
         return symbol_of(self.source, self.file)
