@@ -169,11 +169,10 @@ class _Reader:
 
     def _days(self) -> Stamps:
         """Return the session date of each bar."""
-        stamps = self.bars.table.column("open_time").to_numpy().astype("datetime64[us]")
-        if self.source.config.is_daily:
-            return stamps.astype("datetime64[D]")
-        days: Stamps = self._calendar().trading_day(stamps).astype("datetime64[D]")
-        return days
+        stamps: Stamps = self.bars.table.column("open_time").to_numpy().astype("datetime64[us]")
+        if not self.source.config.is_daily:
+            stamps = self._calendar().trading_day(stamps)
+        return np.asarray(stamps, dtype="datetime64[D]")
 
     def _symbol(self) -> str:
         return symbol_of(self.source, self.file)
