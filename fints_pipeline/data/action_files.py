@@ -1,12 +1,10 @@
-"""Splits and dividends from a ``corporate_actions.csv`` in a dataset's inbox folder.
+"""Splits and dividends from a ``corporate_actions`` file in a dataset's inbox folder.
 
-Columns ``symbol, ex_date, kind, value``, with a header: ``AAPL,2014-06-09,split,7`` is seven new
-shares for each old one; a dividend's value is quote currency a share.
+`action_rows` tells how one is written, as CSV or as YAML.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -15,27 +13,17 @@ from typing import Any, TypeAlias
 
 import pyarrow as pa
 
-from fints_pipeline.base.errors import ArchiveError, UserError
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.contract import TableValidator
-from fints_pipeline.data.csv_table import NO_ROWS, bad_cell, read_csv
-from fints_pipeline.data.formats._base import check_symbol
+from fints_pipeline.data.action_rows import checked, read_csv_rows, read_yaml_rows
 from fints_pipeline.data.slices import SliceChange
 from fints_pipeline.data.tickers import Spell
 
-FILE_NAME = "corporate_actions.csv"
+FILE_NAMES = ("corporate_actions.csv", "corporate_actions.yaml", "corporate_actions.yml")
 TABLE = "corporate_actions"
 EVENT = "event"
 ALL_MONTHS = "all"
 CODE_VERSION = "action_files 1"
-COLUMNS = ("symbol", "ex_date", "kind", "value")
-KINDS = ("split", "dividend")
-_TYPES = {
-    "symbol": pa.string(),
-    "ex_date": pa.date32(),
-    "kind": pa.string(),
-    "value": pa.float64(),
-}
 _Row: TypeAlias = dict[str, Any]
 ACTIONS_SCHEMA = pa.schema(
     [
@@ -50,7 +38,7 @@ ACTIONS_SCHEMA = pa.schema(
 
 def is_action_file(name: str) -> bool:
     """Return whether a file is one of corporate actions, by its name."""
-    return name.casefold() == FILE_NAME
+    return name.casefold() in FILE_NAMES
 
 
 def action_key(instrument: str) -> TableKey:
@@ -68,22 +56,13 @@ def read_actions(path: Path, where: str, dataset: str, known_at: datetime) -> pa
         known_at: When it was delivered, UTC.
 
     Returns:
-        `ACTIONS_SCHEMA`; no rows where the file has only a header.
+        `ACTIONS_SCHEMA`; no rows where the file has none.
 
     Raises:
-        ArchiveError: the header is another one, or a row is wrong; the message names it.
+        ArchiveError: the file is not written so, or a row is wrong; the message names it.
     """
-    _check_header(path, where)
-    try:
-        table = read_csv(path, where, COLUMNS, _TYPES, skip_rows=1)
-    except ArchiveError as error:
-        if error.what != NO_ROWS:
-            raise
-        table = pa.schema(list(_TYPES.items())).empty_table()
-    rows = table.to_pylist()
-    for number, row in enumerate(rows, start=2):
-        _check_row(row, number, where)
-    _check_one_split_a_day(rows, where)
+    read = read_csv_rows if where.casefold().endswith(".csv") else read_yaml_rows
+    rows = checked(read(path, where))
     columns = {
         "instrument": [f"{dataset}.{row['symbol']}" for row in rows],
         **{name: [row[name] for row in rows] for name in ("ex_date", "kind", "value")},
@@ -157,44 +136,3 @@ def _add(actions: list[_Row], gone: list[_Row], before: pa.Table | None) -> pa.T
         if not kept or any(kept[-1][name] != row[name] for name in ("ex_date", "kind", "value")):
             kept.append(row)
     return pa.Table.from_pylist(kept, schema=ACTIONS_SCHEMA)
-
-
-def _check_header(path: Path, where: str) -> None:
-    with path.open("rb") as stream:
-        first = stream.readline(4096).decode("utf-8-sig", "replace")
-    names = tuple(cell.strip().strip('"').casefold() for cell in first.split(","))
-    if names != COLUMNS:
-        raise ArchiveError(
-            f"the header is {first.strip()[:80]!r}",
-            where=f"{where}, row 1",
-            fix=f"write {','.join(COLUMNS)} in the first line",
-        )
-
-
-def _check_row(action: dict[str, object], row: int, where: str) -> None:
-    for column, value in action.items():
-        if value is None:
-            raise bad_cell(where, row, column, "", "there (the cell is empty)")
-    try:
-        check_symbol(str(action["symbol"]))
-    except UserError as error:
-        raise ArchiveError(error.what, where=f"{where}, row {row}, column symbol") from None
-    if action["kind"] not in KINDS:
-        raise bad_cell(where, row, "kind", action["kind"], " or ".join(KINDS))
-    value = action["value"]
-    if not isinstance(value, float) or not math.isfinite(value) or value <= 0:
-        raise bad_cell(where, row, "value", value, "a positive number")
-
-
-def _check_one_split_a_day(rows: list[dict[str, object]], where: str) -> None:
-    seen = set()
-    for number, row in enumerate(rows, start=2):
-        key = row["symbol"], row["ex_date"]
-        if row["kind"] == "split" and key in seen:
-            raise ArchiveError(
-                f"{row['symbol']} splits twice on {row['ex_date']}",
-                where=f"{where}, row {number}",
-                fix="give one row with the product of the ratios",
-            )
-        if row["kind"] == "split":
-            seen.add(key)

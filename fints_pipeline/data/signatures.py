@@ -19,6 +19,9 @@ SUFFIXES = {
     ".feather": "feather",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    # Other YAML in an inbox is no data.
+    "corporate_actions.yaml": "yaml",
+    "corporate_actions.yml": "yaml",
 }
 ARCHIVES = ("zip", "tar.gz", "gzip")
 _MAGIC = {
@@ -35,7 +38,7 @@ _NAMES = {
     "parquet": ".parquet",
     "feather": ".feather",
 }
-_TEXT = ("csv", "jsonl")
+_TEXT = ("csv", "jsonl", "yaml")
 # Parquet and Arrow files end with the bytes that they begin with.
 _FRAMED = ("parquet", "feather")
 _ARCHIVES = {

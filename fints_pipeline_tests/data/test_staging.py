@@ -344,6 +344,22 @@ def test_actions_file_goes_to_its_folders_dataset(inbox: Path, lake: Lake):
     assert "which dataset" in reason(stage_inbox(inbox, lake, [binance(), fx()]))
 
 
+def test_actions_as_yaml_are_the_same_and_other_yaml_is_left_alone(inbox: Path, lake: Lake):
+    text = b"- {symbol: BTCUSDT, ex_date: 2023-02-01, kind: split, value: 2}\n"
+    write(inbox / "binance" / "corporate_actions.yaml", text)
+    write(inbox / "binance" / "binance.yaml", b"dataset: {}\n")
+    report = stage_inbox(inbox, lake, [binance(), fx()])
+    assert report.ignored == ["binance/binance.yaml"]
+    (row,) = lake.read(action_key("binance.BTCUSDT")).to_pylist()
+    assert (row["kind"], row["value"], str(row["ex_date"])) == ("split", 2, "2023-02-01")
+    csv = b"symbol,ex_date,kind,value\nBTCUSDT,2023-02-01,split,2\n"
+    write(inbox / "binance" / "corporate_actions.csv", csv)
+    again = stage_inbox(inbox, lake, [binance(), fx()])
+    assert (again.changes, again.counts["accepted"]) == ([], 1)
+    write(inbox / "binance" / "corporate_actions.yml", text.replace(b"2}", b"0}"))
+    assert "0.0 is not a positive number" in reason(stage_inbox(inbox, lake, [binance(), fx()]))
+
+
 def test_actions_file_without_rows_is_accepted_once(inbox: Path, lake: Lake):
     write(inbox / "binance" / "corporate_actions.csv", b"symbol,ex_date,kind,value\n")
     assert stage_inbox(inbox, lake, [binance()]).counts["accepted"] == 1
