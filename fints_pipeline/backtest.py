@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from fints_pipeline.base import cli
 from fints_pipeline.base.config import fingerprint, load_config
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
-from fints_pipeline.base.lake import BundleKey, BundleManifest, Lineage
+from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import minutes
 
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
     from fints_pipeline.evaluation.config import BacktestConfig
     from fints_pipeline.evaluation.inputs import Inputs
     from fints_pipeline.evaluation.paths import HistoryPath
+    from fints_pipeline.evaluation.report.source import Tracked
     from fints_pipeline.evaluation.verdict import Verdict
     from fints_pipeline.training.config import ExperimentConfig
-    from fints_pipeline.walkforward.folds import AnyScheme
+    from fints_pipeline.walkforward.folds import AnyScheme, Fold
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -94,21 +96,12 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     from fints_pipeline.evaluation.paths import path_metrics
     from fints_pipeline.evaluation.summary import ruling, summarise, trial_returns, trials_of
     from fints_pipeline.training.config import load_experiment
-    from fints_pipeline.training.dataset import sessions_present
-    from fints_pipeline.training.fold_record import has_every_month, recorded_folds
     from fints_pipeline.walkforward.folds import CrossValidation
 
     lake = locations.lake
     experiment = load_experiment(locations.train_config(config.experiment))
     data = experiment.data
-    sessions = sessions_present(lake, data)
-    if not sessions:
-        raise KeyNotFoundError(
-            f"no features of {', '.join(data.instruments)} at {data.frequency} in the lake",
-            where=str(lake.root),
-            fix="run the data, pretrain and train jobs first",
-        )
-    folds = recorded_folds(lake, experiment, sessions, has_every_month(lake, data))
+    folds = _experiment_folds(lake, experiment)
     inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
     findings = _audited(locations, config, experiment, inputs)
     paths = _paths(inputs, experiment.folds)
@@ -142,6 +135,26 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
         Lineage(CODE_VERSION, fingerprint([config, inputs.trained]), inputs.digests),
     )
     return Outcome(manifest, headline(summary), ruling(summary), summary)
+
+
+def _experiment_folds(lake: Lake, experiment: ExperimentConfig) -> tuple[Fold, ...]:
+    """The folds that the features in the lake suffice for.
+
+    Raises:
+        KeyNotFoundError: there are no features of the experiment.
+    """
+    from fints_pipeline.training.dataset import sessions_present
+    from fints_pipeline.training.fold_record import has_every_month, recorded_folds
+
+    data = experiment.data
+    sessions = sessions_present(lake, data)
+    if not sessions:
+        raise KeyNotFoundError(
+            f"no features of {', '.join(data.instruments)} at {data.frequency} in the lake",
+            where=str(lake.root),
+            fix="run the data, pretrain and train jobs first",
+        )
+    return recorded_folds(lake, experiment, sessions, has_every_month(lake, data))
 
 
 def _audited(
@@ -199,7 +212,7 @@ def _paths(inputs: Inputs, scheme: AnyScheme) -> list[HistoryPath]:
 
 
 def write_report(locations: Locations, config: BacktestConfig) -> BundleManifest:
-    """Write the report of the experiment's last backtest.
+    """Write the report of the experiment's last backtest, and the fold table that it shows.
 
     Raises:
         KeyNotFoundError: there is no backtest yet.
@@ -207,16 +220,40 @@ def write_report(locations: Locations, config: BacktestConfig) -> BundleManifest
     from fints_pipeline.evaluation.report import render, source
     from fints_pipeline.tokenizers.brooks import FIELDS
     from fints_pipeline.training.config import load_experiment
+    from fints_pipeline.training.fold_table import publish_fold_table
 
     lake = locations.lake
+    lake.bundle_manifest(BundleKey.of("backtests", experiment=config.experiment))
     experiment = load_experiment(locations.train_config(config.experiment))
-    frequency = experiment.data.frequency
-    material = source.collect(lake, config, frequency, FIELDS)
+    publish_fold_table(lake, experiment, _experiment_folds(lake, experiment))
+    material = source.collect(
+        lake,
+        config,
+        experiment.data.frequency,
+        FIELDS,
+        experiment.model_dump(mode="json"),
+        _tracked(experiment),
+    )
     return lake.write_bundle(
         BundleKey.of("reports", experiment=config.experiment),
         lambda folder: render.write(folder, material),
         Lineage(CODE_VERSION, fingerprint(config), material.digests),
     )
+
+
+def _tracked(experiment: ExperimentConfig) -> Tracked:
+    """The runs of the fits in MLflow, or why there are none."""
+    from fints_pipeline.evaluation.report.source import Tracked
+    from fints_pipeline.training.tracking import tracked_runs
+
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return Tracked("MLFLOW_TRACKING_URI is not set")
+    import mlflow
+
+    runs = tracked_runs(mlflow, experiment)
+    if not runs:
+        return Tracked("no finished run of this experiment's config is in MLflow")
+    return Tracked(None, tuple(runs))
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pandas as pd
 import pyarrow as pa
 
@@ -57,3 +60,8 @@ def _to_array(column: pd.Series, field: pa.Field) -> pa.Array:
         raise SchemaError(
             f"column {field.name!r} does not fit type {field.type}: {error}"
         ) from None
+
+
+def named_rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows with their columns as attributes; their types are what the caller knows."""
+    yield from frame.itertuples(index=False)

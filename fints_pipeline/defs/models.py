@@ -1,6 +1,5 @@
 """What the UI shows of a fold's models: a line each, their scores, and their MLflow runs."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,9 +61,9 @@ def _mlflow_metadata(mlflow, run_id: str | None) -> dict[str, Any]:
     """Return the run's id and its address on the page that `make mlflow` serves."""
     if run_id is None:
         return {}
-    experiment_id = mlflow.get_run(run_id).info.experiment_id
-    page = os.environ.get("FINTS_MLFLOW_PAGE", "http://127.0.0.1:5000")
-    url = f"{page}/#/experiments/{experiment_id}/runs/{run_id}"
+    from fints_pipeline.training.tracking import run_page
+
+    url = run_page(mlflow.get_run(run_id))
     return {"mlflow_run_id": run_id, "mlflow_run": dg.MetadataValue.url(url)}
 
 

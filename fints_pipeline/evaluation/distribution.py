@@ -76,6 +76,33 @@ def quantile_reliability(signals: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
+def quantile_histogram(signals: pd.DataFrame) -> list[dict[str, Any]]:
+    """Where returns fell between the forecast quantiles: the PIT's histogram, as far as k tell it.
+
+    Of a calibrated forecast each part holds as much as its levels say. More at the ends says too
+    narrow, less too wide, more on one side that it leans to the other.
+
+    Returns:
+        One row a part from the lowest to the highest: `low` and `high` level, `expected` and
+        `observed` share, `rows` of all; none for a model without quantiles.
+
+    Source: Dawid (1984); Gneiting, Balabdaoui and Raftery (2007).
+    """
+    names, quantile, label = _known(signals)
+    if not names or not len(label):
+        return []
+    edges = [0.0, *(LEVELS[name] for name in names), 1.0]
+    place = (label[:, None] > quantile).sum(axis=1)
+    share = np.bincount(place, minlength=len(edges) - 1) / len(label)
+    return [
+        {
+            "low": low, "high": high, "expected": high - low, "observed": float(observed),
+            "rows": len(label),
+        }
+        for low, high, observed in zip(edges[:-1], edges[1:], share, strict=True)
+    ]  # fmt: skip
+
+
 def probability_metrics(signals: pd.DataFrame) -> dict[str, float]:
     """`brier`: mean squared error of p_up against rises; `brier_base` that of their base rate.
 

@@ -14,7 +14,11 @@ from fints_pipeline.evaluation import statistics as inference
 from fints_pipeline.evaluation.backtest import BacktestResult, ModelRun
 from fints_pipeline.evaluation.capacity import capital_at
 from fints_pipeline.evaluation.comparison import compare_models
-from fints_pipeline.evaluation.distribution import probability_reliability, quantile_reliability
+from fints_pipeline.evaluation.distribution import (
+    probability_reliability,
+    quantile_histogram,
+    quantile_reliability,
+)
 from fints_pipeline.evaluation.forecast import calibration, forecast_metrics
 from fints_pipeline.evaluation.metrics import return_metrics, sharpe, trading_metrics
 from fints_pipeline.evaluation.overfitting import overfitting
@@ -139,6 +143,7 @@ def _model(result: BacktestResult, run: ModelRun, competing: Sequence[Trial]) ->
         "calibration": calibration(run.signals).to_dict("records"),
         "reliability": {
             "quantiles": quantile_reliability(run.signals),
+            "histogram": quantile_histogram(run.signals),
             "rises": probability_reliability(run.signals),
         },
         "folds": [_fold(fold, run, net, year) for fold in result.folds],

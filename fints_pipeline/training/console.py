@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.base.frames import named_rows
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import MlflowTracker, NullTracker, Tracker
@@ -104,8 +105,7 @@ def print_folds(table: FoldTable, folder: Path) -> None:
         f"{'fold':<24}{'span':<12}{'first':<12}{'last':<12}{'sessions':>8}{'rows':>10}{'kept':>10}"
         f"{'purged':>8}  labels, UTC"
     )
-    row: Any
-    for row in table.spans.itertuples():
+    for row in named_rows(table.spans):
         labels = "" if row.kept == 0 else f"{row.label_start:%F %R} … {row.label_end:%F %R}"
         name = row.fold if row.span == SPANS[0] else ""
         print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -116,6 +117,39 @@ def parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
     _MlflowRun(client, parent.info.run_id).parameters(experiment.model_dump(mode="json"))
     client.set_terminated(parent.info.run_id, "FINISHED")
     return str(parent.info.run_id)
+
+
+def tracked_runs(mlflow: Any, experiment: ExperimentConfig) -> list[dict[str, str]]:
+    """Return the last finished run of every fold and model of the experiment as it is configured.
+
+    Args:
+        mlflow: the ``mlflow`` module.
+        experiment: whose parent run to look below.
+
+    Returns:
+        `fold`, `model`, `run_id` and `url` (on the page of ``make mlflow``) of each, by fold and
+        model; nothing where nothing was tracked.
+    """
+    client = mlflow.MlflowClient()
+    home = client.get_experiment_by_name(experiment.experiment)
+    if home is None:
+        return []
+    wanted = f"tags.`{PARENT_TAG}` = '{experiment.fingerprint}'"
+    found = {}
+    for parent in client.search_runs([home.experiment_id], wanted):
+        below = f"tags.`{_PARENT_RUN}` = '{parent.info.run_id}' and status = 'FINISHED'"
+        runs = client.search_runs([home.experiment_id], below, order_by=["start_time ASC"])
+        found.update({(run.data.tags["fold"], run.data.tags["model"]): run for run in runs})
+    return [
+        {"fold": fold, "model": model, "run_id": run.info.run_id, "url": run_page(run)}
+        for (fold, model), run in sorted(found.items())
+    ]
+
+
+def run_page(run: Any) -> str:
+    """Return a run's address on the page that ``make mlflow`` serves (FINTS_MLFLOW_PAGE)."""
+    page = os.environ.get("FINTS_MLFLOW_PAGE", "http://127.0.0.1:5000")
+    return f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
 def _experiment_id(mlflow: Any, client: Any, name: str) -> str:

@@ -11,6 +11,7 @@ from fints_pipeline.evaluation.distribution import (
     pinball,
     probability_metrics,
     probability_reliability,
+    quantile_histogram,
     quantile_reliability,
 )
 
@@ -93,3 +94,19 @@ def test_probabilities_by_hand():
     ]
     assert probability_metrics(table([1.0])) == {}
     assert probability_reliability(table([1.0], p_up=[1.0]))[0]["said"] == 1.0
+
+
+def test_the_histogram_is_flat_for_the_truth_and_shows_what_is_wrong():
+    label = np.random.default_rng(2).standard_normal(20_000)
+    right, narrow, low = (
+        np.array([row["observed"] / row["expected"] for row in quantile_histogram(table(label, q))])
+        for q in (normal(), normal(0.5), normal() - 1)
+    )
+    assert len(right) == len(LEVELS) + 1
+    assert right == pytest.approx(np.ones(8), abs=0.1)
+    assert min(narrow[0], narrow[-1]) > 2 > 1 > narrow[3]
+    assert low[-1] > 2 > 1 > low[0]
+    rows = quantile_histogram(table(label, normal()))
+    assert sum(row["expected"] for row in rows) == pytest.approx(1)
+    assert sum(row["observed"] for row in rows) == pytest.approx(1)
+    assert quantile_histogram(table(label)) == []

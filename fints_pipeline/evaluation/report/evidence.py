@@ -1,4 +1,4 @@
-"""Tables of what speaks for a result and against it: errors, comparisons, paths, leak checks."""
+"""Tables of what speaks for a result and against it: statistics, errors, comparisons, leaks."""
 
 from __future__ import annotations
 
@@ -11,10 +11,46 @@ from fints_pipeline.evaluation.report.source import Material
 BPS = 1e4
 
 
+def statistics(material: Material) -> Table:
+    """How sure the Sharpe ratio is, a column a model; of the net session returns."""
+    columns = [_statistics(material, model) for model in material.metrics["models"].values()]
+    rows = tuple((name, *(column[name] for column in columns)) for name in columns[0])
+    return Table(("", *material.metrics["models"]), rows)
+
+
+def _statistics(material: Material, model: dict[str, Any]) -> dict[str, str]:
+    sure, net, trials = model["inference"], model["net"], count(material.metrics["trials"])
+
+    def ends(key: str, *, percents: bool) -> str:
+        low, high = sure[key]
+        if percents:
+            return f"{percent(low, 1)} to {percent(high, 1)}"
+        return f"{number(low)} to {number(high)}"
+
+    return {
+        "Test sessions": count(net["sessions"]),
+        "Sharpe, per year": number(net["sharpe"]),
+        "… its 95 % interval": ends("interval", percents=False),
+        "… with Lo's correction": number(net["sharpe_lo"]),
+        "Mean return a year, 95 % interval": ends("return_interval", percents=True),
+        "Largest drawdown, 95 % interval": ends("drawdown_interval", percents=True).replace(
+            "+", ""
+        ),
+        "Skewness of session returns": number(sure["skewness"]),
+        "Kurtosis (a normal one has 3)": number(sure["kurtosis"]),
+        "Probabilistic Sharpe": percent(sure["probabilistic"], 1, sign=False),
+        f"Sharpe that luck gives the best of {trials}": number(sure["luck_sharpe"]),
+        "Deflated Sharpe": percent(sure["deflated"], 1, sign=False),
+        "Shift null, p": number(sure["null_p"], 3),
+        "… median Sharpe of the shifts": number(sure["null_median"]),
+    }
+
+
 def errors(material: Material) -> Table:
     """Every model's errors, of returns in basis points; a dash where the model gives none."""
-    headings = ("Model", "RMSE", "MAE", "MAPE", "MASE", "Pinball", "CRPS", "In 50 %", "In 80 %",
-                "In 90 %", "Brier", "Base", "Calibration gap")  # fmt: skip
+    headings = ("Model", "RMSE, bps", "MAE, bps", "MAPE", "MASE", "Pinball, bps", "CRPS, bps",
+                "In 50 %", "In 80 %", "In 90 %", "Brier", "Brier, base",
+                "Calibration gap")  # fmt: skip
     return Table(headings, tuple(_errors(*model) for model in material.metrics["models"].items()))
 
 
@@ -44,20 +80,24 @@ def _errors(name: str, model: dict[str, Any]) -> tuple[str, ...]:
 
 
 def reliability(material: Material) -> Table:
-    """What the primary model said, and how often it came so: quantiles and rises."""
-    found = material.primary["reliability"]
-    rows = [
-        (f"return at or below the {percent(row['level'], 0, sign=False)} quantile",
-         percent(row["level"], 1, sign=False), percent(row["observed"], 1, sign=False),
-         count(row["rows"]))
-        for row in found["quantiles"]
-    ]  # fmt: skip
-    rows += [
-        ("rise", percent(row["said"], 1, sign=False), percent(row["observed"], 1, sign=False),
-         count(row["rows"]))
-        for row in found["rises"]
-    ]  # fmt: skip
-    return Table(("What", "Said", "Came", "Bars"), tuple(rows))
+    """What each model said, and how often it came so: quantiles and rises."""
+    rows: list[tuple[str, ...]] = []
+    for name, model in material.metrics["models"].items():
+        found = model["reliability"]
+        told = [
+            ("return at or below the quantile", row["level"], row) for row in found["quantiles"]
+        ] + [("rise", row["said"], row) for row in found["rises"]]
+        rows += [
+            (
+                name,
+                what,
+                percent(said, 1, sign=False),
+                percent(row["observed"], 1, sign=False),
+                count(row["rows"]),
+            )
+            for what, said, row in told
+        ]
+    return Table(("Model", "What", "Said", "Came", "Bars"), tuple(rows), 2)
 
 
 def comparison(material: Material) -> Table:

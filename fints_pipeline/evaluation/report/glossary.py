@@ -41,5 +41,10 @@ GLOSSARY: dict[str, str] = {
     "Brier": "Mean squared error of the probability of a rise; base is what its frequency scores.",
     "Overfitting": "How often the best trial in one half of the sessions is below the median of "
     "all trials in the other half (combinatorially symmetric cross-validation).",
+    "PIT histogram": "Share of returns between neighbouring forecast quantiles over the share that "
+    "the levels promise: flat at 1 when calibrated, high at both ends when too narrow.",
+    "Purged, embargoed": "Purged: bars of a span that are not learned from, since their input or "
+    "label reaches into one that has to stay unseen. Embargoed: sessions that no span may use.",
+    "Capacity": "What the same targets earn with more capital, when larger orders move the price.",
     "RMSE ratio": "Error of the expected return over that of expecting nothing; below 1 is better.",
 }

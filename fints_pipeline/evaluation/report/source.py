@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,8 @@ from fints_pipeline.evaluation import artefacts
 from fints_pipeline.evaluation.artefacts import Artefacts
 from fints_pipeline.evaluation.config import BacktestConfig
 
-CANDLES = 240
-"""Bars on a chart of trades; more than that cannot be told apart on a screen."""
-CHARTED_INSTRUMENTS = 3
+CHARTED_INSTRUMENTS = 6
+"""Whose trades are shown on candles."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,28 @@ class Quality:
     months: int
 
 
+@dataclass(frozen=True)
+class Tracked:
+    """Where the fits were logged.
+
+    Attributes:
+        not_told: why there are no runs; None when there are some.
+        runs: one a fold and model: `fold`, `model`, `run_id` and `url`.
+    """
+
+    not_told: str | None
+    runs: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The experiment's fold table; `walkforward.fold_table.FoldTable` says what the frames hold."""
+
+    spans: pd.DataFrame
+    intervals: pd.DataFrame
+    paths: pd.DataFrame
+
+
 @dataclass
 class Material:
     """Everything that the page shows.
@@ -52,9 +74,14 @@ class Material:
         config: the backtest's config.
         frequency: of the bars.
         backtest: tables and numbers of the run.
+        folds: what each fold of the experiment is made of.
         code_version: of the backtest.
         config_fingerprint: of backtest and experiment together.
-        candles: last test bars by instrument; `tokens` holds them in words, where there are any.
+        experiment: the experiment's config, as JSON values.
+        fields: token fields and their values.
+        tracked: runs of the fits.
+        explanations: what the models looked at; None where nobody has asked.
+        candles: test bars by instrument; a column of codes a token field, where there are tokens.
         quality: one an instrument.
         inputs: digest of what the backtest read, by key.
         digests: digest of what the report read, by key.
@@ -63,8 +90,13 @@ class Material:
     config: BacktestConfig
     frequency: str
     backtest: Artefacts
+    folds: Folds
     code_version: str
     config_fingerprint: str
+    experiment: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tracked: Tracked = Tracked("nothing was asked for them")
+    explanations: Any = None
     candles: dict[str, pd.DataFrame] = field(default_factory=dict)
     quality: list[Quality] = field(default_factory=list)
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -83,7 +115,12 @@ class Material:
 
 
 def collect(
-    lake: Lake, config: BacktestConfig, frequency: str, fields: Mapping[str, Sequence[str]]
+    lake: Lake,
+    config: BacktestConfig,
+    frequency: str,
+    fields: Mapping[str, Sequence[str]],
+    experiment: Mapping[str, Any],
+    tracked: Tracked,
 ) -> Material:
     """Read what the report shows.
 
@@ -92,29 +129,38 @@ def collect(
         config: the backtest's config.
         frequency: of the experiment's bars.
         fields: token fields and their values, to put tokens into words.
+        experiment: the experiment's config, as JSON values.
+        tracked: runs of the fits.
 
     Raises:
-        KeyNotFoundError: the experiment has no backtest yet.
+        KeyNotFoundError: the experiment has no backtest or no fold table yet.
     """
     key = BundleKey.of("backtests", experiment=config.experiment)
+    folds = BundleKey.of("fold_tables", experiment=config.experiment)
     manifest = lake.bundle_manifest(key)
     material = Material(
         config=config,
         frequency=frequency,
         backtest=artefacts.read(lake.open_bundle(key)),
+        folds=_folds(lake.open_bundle(folds)),
         code_version=manifest.lineage.code_version,
         config_fingerprint=manifest.lineage.config_fingerprint,
+        experiment=experiment,
+        fields=fields,
+        tracked=tracked,
         inputs=manifest.lineage.inputs,
-        digests={str(key): manifest.digest},
+        digests={str(one): lake.bundle_manifest(one).digest for one in (key, folds)},
     )
     first, last = material.backtest.folds[0].test.first, material.backtest.folds[-1].test.last
     for instrument in material.metrics["instruments"]:
         bars = _read(lake, material, "bars", frequency, instrument, month_of(first), month_of(last))
         material.quality.append(_quality(lake, instrument, bars, month_of(first), month_of(last)))
         if len(material.candles) < CHARTED_INSTRUMENTS:
-            tested = bars[bars["session"] <= pd.Timestamp(last)].tail(CANDLES)
-            tokens = _token_words(lake, material, instrument, tested, fields)
-            material.candles[instrument] = tested.assign(tokens=tokens).reset_index(drop=True)
+            tested = (bars["session"] >= pd.Timestamp(first)) & (
+                bars["session"] <= pd.Timestamp(last)
+            )
+            shown = bars[tested].reset_index(drop=True)
+            material.candles[instrument] = _with_tokens(lake, material, instrument, shown)
     return material
 
 
@@ -133,26 +179,26 @@ def _read(
     return to_pandas(lake.read_range(table, freq, instrument, first, last))
 
 
-def _token_words(
-    lake: Lake,
-    material: Material,
-    instrument: str,
-    bars: pd.DataFrame,
-    fields: Mapping[str, Sequence[str]],
-) -> np.ndarray:
-    """(n,) the bars' tokens in words, empty where there are none."""
+def _folds(folder: Path) -> Folds:
+    return Folds(
+        pd.read_parquet(folder / "folds.parquet"),
+        pd.read_parquet(folder / "intervals.parquet"),
+        pd.read_csv(folder / "paths.csv", parse_dates=["first", "last"]),
+    )
+
+
+def _with_tokens(
+    lake: Lake, material: Material, instrument: str, bars: pd.DataFrame
+) -> pd.DataFrame:
+    """The bars with a column of codes a token field; as they are where there are no tokens."""
     frequency = material.frequency
     if bars.empty or not lake.months("tokens", frequency, instrument):
-        return np.full(len(bars), "", object)
+        return bars
     first, last = (month_of(bars["session"].iloc[end].date()) for end in (0, -1))
     tokens = _read(lake, material, "tokens", frequency, instrument, first, last)
     aligned = tokens.set_index("close_time").reindex(bars["close_time"])
-    words = np.full(len(bars), "", object)
-    for name, values in fields.items():
-        value = np.array(values, object)[aligned[name].fillna(0).to_numpy(int)]
-        telling = (value != "na") & (value != "none")
-        words += np.where(telling, name + " " + value + ", ", "")
-    return np.array([text.removesuffix(", ") for text in words], object)
+    codes = {name: aligned[name].fillna(0).to_numpy(np.int8) for name in material.fields}
+    return bars.assign(**codes)
 
 
 def _quality(lake: Lake, instrument: str, bars: pd.DataFrame, first: str, last: str) -> Quality:

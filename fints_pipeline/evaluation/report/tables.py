@@ -62,17 +62,12 @@ def models(material: Material) -> Table:
 
 
 def _performance(model: dict[str, Any]) -> dict[str, str]:
-    trading, sure = model["trading"], model["inference"]
-    low, high = sure["interval"]
+    trading = model["trading"]
     return {
         "Net return": percent(model["net"]["total_return"]),
         "Gross return": percent(model["gross"]["total_return"]),
-        "Net, costs ×2": percent(model["doubled"]["total_return"]),
+        "Net return, costs ×2": percent(model["doubled"]["total_return"]),
         **_returns(model["net"]),
-        "95 % of Sharpe": f"{number(low)} to {number(high)}",
-        "Probabilistic Sharpe": percent(sure["probabilistic"], 1, sign=False),
-        "Deflated Sharpe": percent(sure["deflated"], 1, sign=False),
-        "Shift null, p": number(sure["null_p"], 3),
         "Fills": count(trading["fills"]),
         "Turnover a year": number(trading["turnover"], 0) + "×",
         "Hit rate": percent(trading["hit_rate"], 1, sign=False),
@@ -87,11 +82,12 @@ def _returns(metrics: dict[str, Any]) -> dict[str, str]:
         "Net return": percent(metrics["total_return"]),
         "Annual return": percent(metrics["annual_return"], 1),
         "Annual volatility": percent(metrics["annual_volatility"], 1, sign=False),
-        "Sharpe": number(metrics["sharpe"]),
-        "Sharpe (Lo)": number(metrics["sharpe_lo"]),
-        "Sortino": number(metrics["sortino"]),
+        "Sharpe, per year": number(metrics["sharpe"]),
+        "Sharpe, Lo's correction": number(metrics["sharpe_lo"]),
+        "Sortino, per year": number(metrics["sortino"]),
         "Calmar": number(metrics["calmar"]),
         "Largest drawdown": percent(metrics["max_drawdown"], sign=False),
+        "Longest drawdown, sessions": count(metrics["drawdown_sessions"]),
     }
 
 
@@ -120,12 +116,12 @@ def forecasts(material: Material) -> Table:
 
 def folds(material: Material) -> Table:
     """The primary model fold by fold; the base rate stands in brackets."""
-    headings = ("Test from", "to", "Train", "Validation", "Rows", "Threshold", "Net", "Sharpe",
-                "Drawdown", "Right (base)", "Rank IC")  # fmt: skip
+    headings = ("Test from", "to", "Sessions", "Bars", "Threshold", "Net return",
+                "Sharpe, per year", "Drawdown", "Right (base)", "Rank IC")  # fmt: skip
     rows = tuple(
         (
             *fold["test"],
-            *(_span(*fold[span]) for span in ("train", "validation")),
+            count(fold["sessions"]),
             count(fold["rows"]),
             number(fold["threshold"], 3),
             percent(fold["total_return"]),
@@ -137,12 +133,7 @@ def folds(material: Material) -> Table:
         )
         for fold in material.primary["folds"]
     )
-    return Table(headings, rows, text_columns=4)
-
-
-def _span(first: str, last: str) -> str:
-    """`2023-01-02 – 01-20`; the year is said once where it is the same."""
-    return f"{first} – {last[5:] if first[:4] == last[:4] else last}"
+    return Table(headings, rows, text_columns=2)
 
 
 def instruments(material: Material) -> Table:

@@ -22,8 +22,9 @@
       automargin: true, zeroline: false, tickangle: 0,
     };
     const own = themed(figure.layout || {}, style);
-    for (const side of [own.xaxis, own.yaxis]) {
-      if (side && side.title) side.title.font = { size: narrow() ? 11 : 12.5, color: read("--text-soft") };
+    const sides = Object.keys(own).filter((name) => /^[xy]axis/.test(name)).map((name) => own[name]);
+    for (const side of sides) {
+      if (side.title) side.title.font = { size: narrow() ? 11 : 12.5, color: read("--text-soft") };
     }
     return Object.assign({}, own, {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -42,7 +43,7 @@
       modebar: { bgcolor: "rgba(0,0,0,0)", color: read("--text-soft"), activecolor: read("--accent") },
       xaxis: Object.assign({}, axis, { showgrid: false }, thinned(own.xaxis)),
       yaxis: Object.assign({}, axis, own.yaxis),
-    });
+    }, own.yaxis2 ? { yaxis2: Object.assign({}, axis, own.yaxis2) } : {});
   }
 
   // Half of the given tick labels fit a phone.
@@ -59,13 +60,26 @@
     modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   };
 
-  function draw() {
-    const style = getComputedStyle(document.documentElement);
-    for (const box of document.querySelectorAll(".chart")) {
-      const figure = JSON.parse(document.getElementById("figure-" + box.id).textContent);
-      Plotly.react(box, themed(figure.data, style), layoutOf(figure, style), config);
-    }
+  // A box's figure stands in the page, or was handed over by the page's own script.
+  function figureOf(box) {
+    const told = document.getElementById("figure-" + box.id);
+    return box.figure || (told && JSON.parse(told.textContent));
   }
+
+  function drawOne(box) {
+    const style = getComputedStyle(document.documentElement);
+    const figure = figureOf(box);
+    if (figure) Plotly.react(box, themed(figure.data, style), layoutOf(figure, style), config);
+  }
+
+  function draw() {
+    document.querySelectorAll(".chart").forEach(drawOne);
+  }
+
+  window.drawChart = (box, figure) => {
+    box.figure = figure;
+    drawOne(box);
+  };
 
   draw();
   const watcher = new ResizeObserver((entries) => entries.forEach((e) => Plotly.Plots.resize(e.target)));
