@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fints_pipeline.walkforward.folds import AnyScheme, Fold
 
 CODE_VERSION = "3"
+SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -246,8 +247,9 @@ def _tracked(experiment: ExperimentConfig) -> Tracked:
     from fints_pipeline.evaluation.report.source import Tracked
     from fints_pipeline.training.tracking import tracked_runs
 
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        return Tracked("MLFLOW_TRACKING_URI is not set")
+    store = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not store or (store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists()):
+        return Tracked("MLFLOW_TRACKING_URI names no store that is there")
     import mlflow
 
     runs = tracked_runs(mlflow, experiment)

@@ -1,12 +1,14 @@
 """Fixtures that every room's tests share: a lake of their own, and real data where there is any."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from fints_pipeline.base.lake import Lake
+from fints_pipeline_tests.browser import Browser
 
 pytest_plugins = ["fints_pipeline_tests.servers.fixtures"]
 
@@ -38,6 +40,17 @@ def lake(tmp_path: Path) -> Lake:
 def project() -> Path:
     """Return the project's root folder."""
     return PROJECT
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return headless Chromium, or skip the test where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = Browser(driver)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

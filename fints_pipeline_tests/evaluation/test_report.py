@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.page import words
 from fints_pipeline.evaluation import artefacts, trials
-from fints_pipeline.evaluation.report.render import month_grid
+from fints_pipeline.evaluation.report.render import SECTIONS, month_grid
+from fints_pipeline_tests.browser import WIDTHS, Browser
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
 
 REPORT = BundleKey.of("reports", experiment=EXPERIMENT)
@@ -36,6 +36,11 @@ def folder(world: World) -> Path:
 def arguments(world: World) -> list[str]:
     config = world.locations.backtest_config(EXPERIMENT)
     return ["--config", str(config), "--lake", str(world.locations.lake_root)]
+
+
+CHARTS = {
+    "equity", "drawdown", "timeline", "calibration", "reliability", "costs", "candles",
+}  # fmt: skip
 
 
 class Tags(HTMLParser):
@@ -96,12 +101,15 @@ def test_every_rule_is_told_and_its_artefacts_are_there(tmp_path: Path):
 
 def test_the_page_loads_nothing(folder: Path):
     for tag, attributes in parsed(folder).tags:
-        for name in ("src", "href", "data", "srcset"):
+        # A link is followed by the reader alone; anything else would be loaded.
+        for name in ("src", "data", "srcset", *(("href",) if tag != "a" else ())):
             target = attributes.get(name) or ""
             assert not re.match(r"(https?:)?//", target), (tag, target)
         assert tag not in {"iframe", "object", "embed"}
         assert tag != "link" or attributes["href"] == "data:,"
         assert tag != "script" or "src" not in attributes
+        if tag == "a":
+            assert re.match(r"#|http://127\.0\.0\.1:", attributes["href"] or "")
     style = (folder / "report.html").read_text(encoding="utf-8").split("</style>")[0]
     assert "@import" not in style
     assert "url(" not in style
@@ -110,12 +118,13 @@ def test_the_page_loads_nothing(folder: Path):
 def test_every_chart_has_its_figure(folder: Path):
     page = (folder / "report.html").read_text(encoding="utf-8")
     boxes = {a["id"] for tag, a in parsed(folder).tags if "chart" in (a.get("class") or "").split()}
-    assert boxes >= {"equity", "drawdown", "calibration", "costs", "candles-0", "candles-1"}
+    assert boxes == CHARTS
     found = re.findall(
         r'<script type="application/json" id="figure-([\w-]+)">(.*?)</script>', page, re.DOTALL
     )
     figures = {name: json.loads(text) for name, text in found}
-    assert figures.keys() == boxes
+    # The candles' figures are made from the explorer's data when a day is chosen.
+    assert figures.keys() == boxes - {"candles"}
     names = [trace["name"] for trace in figures["equity"]["data"]]
     assert {"classifier, net", "classifier, gross", "classifier, costs ×2", "patchtst, net",
             "buy and hold", "shifted signals, 5–95 %"} <= set(names)  # fmt: skip
@@ -218,46 +227,33 @@ def test_words():
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_draws_without_errors_or_overflow(folder: Path, tmp_path: Path, width: int):
-    """A frame of the wanted width around the page; a script in it reports what it finds."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    watch = "<script>window.errors=[];window.onerror=(m)=>{errors.push(m)};</script>"
-    (tmp_path / "page.html").write_text(page.replace("<head>", "<head>" + watch, 1))
-    (tmp_path / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
-    found = subprocess.run(
-        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'user'}",
-         "--window-size=1400,900", "--virtual-time-budget=8000", "--dump-dom",
-         (tmp_path / "frame.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    ).stdout  # fmt: skip
-    report = json.loads(re.search(r"<pre>(.*?)</pre>", found)[1].replace("&quot;", '"'))
-    assert report == {"errors": [], "charts": 6, "drawn": 6, "overflow": 0, "clipped": []}
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_is_whole_in_a_browser(folder: Path, browser: Browser, width: int, scheme: str):
+    seen = browser.look(folder / "report.html", width, scheme)
+    seen.require_whole(CHARTS)
+    assert seen.sections == list(SECTIONS)
 
 
-FRAME = """<!doctype html><body><iframe id="f" src="page.html" width="WIDTH" height="900"></iframe>
-<script>
-onload = () => setTimeout(() => {
-  const w = document.getElementById("f").contentWindow, d = w.document;
-  const inside = (e) => e.closest(".scroll, nav, .chart");
-  const clipped = [...d.body.querySelectorAll("*")]
-    .filter((e) => !inside(e) && e.getBoundingClientRect().right > w.innerWidth + 1)
-    .map((e) => e.tagName + "." + e.className);
-  const charts = [...d.querySelectorAll(".chart")];
-  const pre = document.createElement("pre");
-  pre.textContent = JSON.stringify({
-    errors: w.errors, charts: charts.length,
-    drawn: charts.filter((c) => {
-      const plot = c.querySelector("svg.main-svg");
-      return plot && plot.getBoundingClientRect().width <= c.clientWidth + 1;
-    }).length,
-    overflow: Math.max(0, d.documentElement.scrollWidth - w.innerWidth), clipped,
-  });
-  document.body.append(pre);
-}, 3000);
-</script></body>"""
+@pytest.mark.browser
+def test_a_day_and_a_trade_can_be_chosen(folder: Path, browser: Browser):
+    page, seen = browser.open(folder / "report.html", 1280)
+    x_range = "document.getElementById('candles').layout.xaxis.range.map(Number)"
+    days = page.locator("[data-part=page] option").count()
+    assert days > 1
+    latest = page.locator("[data-part=page]").input_value()
+    assert int(latest) == days - 1
+    page.click("[data-part=before]")
+    assert int(page.locator("[data-part=page]").input_value()) == days - 2
+    whole = page.evaluate(x_range)
+    page.select_option("[data-part=notable]", index=1)
+    assert page.locator("[data-part=trades] tr.chosen").count() == 1
+    best = page.locator("#trades > .scroll tbody tr").first.inner_text().split()
+    chosen = page.locator("[data-part=trades] tr.chosen").inner_text().split()
+    assert chosen[:2] == best[2:4]
+    near = page.evaluate(x_range)
+    assert near[1] - near[0] < whole[1] - whole[0]
+    page.select_option("[data-part=instrument]", index=1)
+    assert page.locator("[data-part=trades] tr.chosen").count() == 0
+    assert seen.errors == []
+    page.close()

@@ -134,8 +134,9 @@ class World:
         """Labels that end with their own bar: those that are scored stand in the predictions."""
         key = series_key("labels", self.frequency, symbol, month)
         columns = {name: table[name] for name in KEY}
-        columns["forward_return_2"] = pa.array(np.zeros(table.num_rows))
-        columns["forward_return_2_end"] = table["close_time"]
+        for name in ("forward_return_2", "direction_2"):
+            columns[name] = pa.array(np.zeros(table.num_rows))
+            columns[f"{name}_end"] = table["close_time"]
         labels = pa.table(columns)
         self.lake.write(key, labels, ArrowContract("labels", labels.schema), LINEAGE)
 

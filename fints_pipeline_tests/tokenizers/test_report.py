@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from itertools import pairwise
 from math import log2
 from pathlib import Path
@@ -18,7 +16,7 @@ from fints_pipeline.tokenizers.config import TokenizeConfig
 from fints_pipeline.tokenizers.report.measures import Series
 from fints_pipeline.tokenizers.report.render import write
 from fints_pipeline.tokenizers.report.surrogate import PRICES, random_walk
-from fints_pipeline_tests.evaluation.test_report import FRAME
+from fints_pipeline_tests.browser import WIDTHS, Browser
 from fints_pipeline_tests.strategies import random_bars
 
 CHARTS = 2 + len(FIELDS) + 4
@@ -129,23 +127,9 @@ def test_swings_on_the_chart_are_the_tokens_own(series) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_draws_without_errors_or_overflow(folder: Path, tmp_path: Path, width: int):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium on this machine")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_is_whole_in_a_browser(folder: Path, browser: Browser, width: int) -> None:
     page = (folder / "tokens.html").read_text(encoding="utf-8")
-    watch = "<script>window.errors=[];window.onerror=(m)=>{errors.push(m)};</script>"
-    (tmp_path / "page.html").write_text(page.replace("<head>", "<head>" + watch, 1))
-    (tmp_path / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
-    found = subprocess.run(
-        [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-         "--no-first-run", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--allow-file-access-from-files", f"--user-data-dir={tmp_path / 'user'}",
-         "--window-size=1400,900", "--virtual-time-budget=8000", "--dump-dom",
-         (tmp_path / "frame.html").as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    ).stdout  # fmt: skip
-    report = json.loads(re.search(r"<pre>(.*?)</pre>", found)[1].replace("&quot;", '"'))
-    expected = {"errors": [], "charts": CHARTS, "drawn": CHARTS, "overflow": 0, "clipped": []}
-    assert report == expected
+    boxes = set(re.findall(r'id="figure-([\w-]+)"', page))
+    assert len(boxes) == CHARTS
+    browser.look(folder / "tokens.html", width).require_whole(boxes)

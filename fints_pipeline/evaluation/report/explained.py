@@ -178,6 +178,17 @@ def absent(material: Material) -> str | None:
     )
 
 
+def not_told(material: Material) -> dict[str, str]:
+    """Why a method is absent, by model and method in words."""
+    if material.explanations is None:
+        return {}
+    return {
+        f"{model}, {METHODS.get(method, method.replace('_', ' '))}": why
+        for model, methods in material.explanations.not_told.items()
+        for method, why in methods.items()
+    }
+
+
 def _amount(value: float) -> str:
     return NONE if pd.isna(value) else f"{value:.4g}".replace("-", "−")
 

@@ -38,8 +38,9 @@ def notable_trades(material: Material) -> pd.DataFrame:
 
 def own_trades(material: Material) -> pd.DataFrame:
     """The primary model's closed round trips."""
-    trades: pd.DataFrame = material.backtest.trades
-    return trades[trades["model"] == material.metrics["primary"]]
+    trades = material.backtest.trades
+    own: pd.DataFrame = trades[trades["model"] == material.metrics["primary"]]
+    return own
 
 
 def explorer(material: Material) -> dict[str, Any]:

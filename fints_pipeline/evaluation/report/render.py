@@ -115,6 +115,7 @@ def _view(material: Material) -> dict[str, Any]:
         "completeness": explained.completeness(material),
         "attribution": explained.attribution(material),
         "unexplained": explained.absent(material),
+        "not_told": explained.not_told(material),
         "quality": tables.quality(material),
         "months": month_grid(material.primary["months"]),
         "month_names": MONTHS,
@@ -167,7 +168,7 @@ def _content(material: Material, view: dict[str, Any]) -> dict[str, Any]:
             name: _records(getattr(explanations, name))
             for name in ("importances", "completeness", "attribution")
         },
-        "not_explained": view["unexplained"],
+        "not_explained": view["unexplained"] or view["not_told"],
         "quality": [vars(one) for one in material.quality],
         "rules": view["rules"],
         "config": material.config.model_dump(mode="json"),

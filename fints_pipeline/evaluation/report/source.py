@@ -18,6 +18,11 @@ from fints_pipeline.base.time import month_of
 from fints_pipeline.evaluation import artefacts
 from fints_pipeline.evaluation.artefacts import Artefacts
 from fints_pipeline.evaluation.config import BacktestConfig
+from fints_pipeline.evaluation.explained import (
+    Explanations,
+    explanations_key,
+    read_explanations,
+)
 
 CHARTED_INSTRUMENTS = 6
 """Whose trades are shown on candles."""
@@ -96,7 +101,7 @@ class Material:
     experiment: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tracked: Tracked = Tracked("nothing was asked for them")
-    explanations: Any = None
+    explanations: Explanations | None = None
     candles: dict[str, pd.DataFrame] = field(default_factory=dict)
     quality: list[Quality] = field(default_factory=list)
     inputs: Mapping[str, str] = field(default_factory=dict)
@@ -151,6 +156,10 @@ def collect(
         inputs=manifest.lineage.inputs,
         digests={str(one): lake.bundle_manifest(one).digest for one in (key, folds)},
     )
+    material.explanations = read_explanations(lake, config.experiment, manifest.digest)
+    if material.explanations is not None:
+        named = str(explanations_key(config.experiment))
+        material.digests[named] = material.explanations.digest
     first, last = material.backtest.folds[0].test.first, material.backtest.folds[-1].test.last
     for instrument in material.metrics["instruments"]:
         bars = _read(lake, material, "bars", frequency, instrument, month_of(first), month_of(last))

@@ -94,8 +94,8 @@ def _returns(metrics: dict[str, Any]) -> dict[str, str]:
 def forecasts(material: Material) -> Table:
     """Every model's forecast scores."""
     headings = ("Model", "Bars", "Accuracy", "Base rate", "Precision up", "Recall up",
-                "F1 up", "Precision down", "Recall down", "F1 down", "IC", "Rank IC", "ICIR",
-                "RMSE ratio")  # fmt: skip
+                "F1 up", "Precision down", "Recall down", "F1 down", "IC", "Rank IC",
+                "ICIR")  # fmt: skip
     shares = ("directional_accuracy", "base_rate", "precision_up", "recall_up", "f1_up",
               "precision_down", "recall_down", "f1_down")  # fmt: skip
     rows = tuple(
@@ -106,7 +106,6 @@ def forecasts(material: Material) -> Table:
             number(scores["ic"], 4),
             number(scores["rank_ic"], 4),
             number(scores["icir"], 3),
-            number(scores.get("rmse_ratio"), 4),
         )
         for name, model in material.metrics["models"].items()
         for scores in (model["forecast"],)
