@@ -48,8 +48,8 @@ def _statistics(material: Material, model: dict[str, Any]) -> dict[str, str]:
 
 def errors(material: Material) -> Table:
     """Every model's errors, of returns in basis points; a dash where the model gives none."""
-    headings = ("Model", "RMSE, bps", "RMSE ratio", "MAE, bps", "MAPE", "MASE", "Pinball, bps", "CRPS, bps",
-                "In 50 %", "In 80 %", "In 90 %", "Brier", "Brier, base",
+    headings = ("Model", "RMSE, bps", "RMSE ratio", "MAE, bps", "MAPE", "MASE", "Pinball, bps",
+                "CRPS, bps", "In 50 %", "In 80 %", "In 90 %", "Brier", "Brier, base",
                 "Calibration gap")  # fmt: skip
     return Table(headings, tuple(_errors(*model) for model in material.metrics["models"].items()))
 
