@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from fints_pipeline.base import cli
 from fints_pipeline.base.config import fingerprint, load_config
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
-from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage
+from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import minutes
 
@@ -226,14 +226,15 @@ def write_report(locations: Locations, config: BacktestConfig) -> BundleManifest
     lake = locations.lake
     lake.bundle_manifest(BundleKey.of("backtests", experiment=config.experiment))
     experiment = load_experiment(locations.train_config(config.experiment))
-    publish_fold_table(lake, experiment, _experiment_folds(lake, experiment))
+    folds = _experiment_folds(lake, experiment)
+    publish_fold_table(lake, experiment, folds)
     material = source.collect(
         lake,
         config,
         experiment.data.frequency,
         FIELDS,
         experiment.model_dump(mode="json"),
-        _tracked(experiment),
+        _tracked(lake, config, folds),
     )
     return lake.write_bundle(
         BundleKey.of("reports", experiment=config.experiment),
@@ -242,8 +243,9 @@ def write_report(locations: Locations, config: BacktestConfig) -> BundleManifest
     )
 
 
-def _tracked(experiment: ExperimentConfig) -> Tracked:
-    """The runs of the fits in MLflow, or why there are none."""
+def _tracked(lake: Lake, config: BacktestConfig, folds: Sequence[Fold]) -> Tracked:
+    """The runs in MLflow that fitted what was traded, or why there are none."""
+    from fints_pipeline.evaluation.inputs import recorded
     from fints_pipeline.evaluation.report.source import Tracked
     from fints_pipeline.training.tracking import tracked_runs
 
@@ -252,9 +254,16 @@ def _tracked(experiment: ExperimentConfig) -> Tracked:
         return Tracked("MLFLOW_TRACKING_URI names no store that is there")
     import mlflow
 
-    runs = tracked_runs(mlflow, experiment)
+    name = config.experiment
+    trained = {
+        recorded(lake, name, fold.key, model)[1]
+        for fold in folds
+        if lake.exists(fold_key("predictions", name, fold.key))
+        for model in config.models
+    }
+    runs = tracked_runs(mlflow, name, trained)
     if not runs:
-        return Tracked("no finished run of this experiment's config is in MLflow")
+        return Tracked("no finished run of these models is in MLflow")
     return Tracked(None, tuple(runs))
 
 

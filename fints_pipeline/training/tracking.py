@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -119,27 +119,30 @@ def parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
     return str(parent.info.run_id)
 
 
-def tracked_runs(mlflow: Any, experiment: ExperimentConfig) -> list[dict[str, str]]:
-    """Return the last finished run of every fold and model of the experiment as it is configured.
+def tracked_runs(mlflow: Any, experiment: str, fingerprints: Iterable[str]) -> list[dict[str, str]]:
+    """Return the last finished run of every fold and model.
 
     Args:
         mlflow: the ``mlflow`` module.
-        experiment: whose parent run to look below.
+        experiment: its name.
+        fingerprints: of its configs, whose parent runs are looked below.
 
     Returns:
         `fold`, `model`, `run_id` and `url` (on the page of ``make mlflow``) of each, by fold and
         model; nothing where nothing was tracked.
     """
     client = mlflow.MlflowClient()
-    home = client.get_experiment_by_name(experiment.experiment)
+    home = client.get_experiment_by_name(experiment)
     if home is None:
         return []
-    wanted = f"tags.`{PARENT_TAG}` = '{experiment.fingerprint}'"
     found = {}
-    for parent in client.search_runs([home.experiment_id], wanted):
-        below = f"tags.`{_PARENT_RUN}` = '{parent.info.run_id}' and status = 'FINISHED'"
-        runs = client.search_runs([home.experiment_id], below, order_by=["start_time ASC"])
-        found.update({(run.data.tags["fold"], run.data.tags["model"]): run for run in runs})
+    for fingerprint in sorted(fingerprints):
+        wanted = f"tags.`{PARENT_TAG}` = '{fingerprint}'"
+        for parent in client.search_runs([home.experiment_id], wanted):
+            below = f"tags.`{_PARENT_RUN}` = '{parent.info.run_id}'"
+            below += " and attributes.status = 'FINISHED'"
+            runs = client.search_runs([home.experiment_id], below, order_by=["start_time ASC"])
+            found.update({(run.data.tags["fold"], run.data.tags["model"]): run for run in runs})
     return [
         {"fold": fold, "model": model, "run_id": run.info.run_id, "url": run_page(run)}
         for (fold, model), run in sorted(found.items())

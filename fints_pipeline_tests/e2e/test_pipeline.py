@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import mlflow
@@ -211,6 +212,21 @@ def test_mlflow_holds_one_parent_with_the_folds_below_it(finished: Locations) ->
     folds = train.experiment_folds(finished.lake, experiment(finished))
     assert set(children["tags.fold"]) == {fold.key for fold in folds}
     assert set(children["tags.model"]) == {"mlm", "classifier", "patchtst"}
+    folder = finished.lake.open_bundle(BundleKey.of("reports", experiment="tiny"))
+    linked = json.loads((folder / "report.json").read_text())["mlflow"]["runs"]
+    assert {run["run_id"] for run in linked} == set(children["run_id"])
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert all(f'href="{run["url"]}"' in page for run in linked)
+
+
+def test_the_folds_asset_shows_their_table_and_timeline(finished: Locations) -> None:
+    with dg.DagsterInstance.get() as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey("walk_forward_folds"))
+    shown = event.asset_materialization.metadata
+    assert "image/svg" in str(shown["tiny_timeline"].value)
+    for fold in folds(finished):
+        assert f"| {fold.key} | train |" in str(shown["tiny_table"].value)
+    assert (Path(shown["tiny_files"].value) / "folds.csv").exists()
 
 
 def test_a_second_run_makes_nothing_anew(finished: Locations, capsys) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
@@ -43,9 +44,10 @@ def _charted(material: Material) -> Iterator[tuple[str, str, pd.DataFrame]]:
     table = table[table["fold"] == ALL_FOLDS]
     primary = material.metrics["primary"]
     keys = ["model", "method", "group", "unit"]
-    groups = [(key, rows) for key, rows in table.groupby(keys, sort=False)]
+    groups: list[tuple[Any, pd.DataFrame]] = list(table.groupby(keys, sort=False))
     groups.sort(key=lambda group: (group[0][0] != primary, bool(group[1]["diagnostic"].any())))
-    for (model, method, group, unit), rows in groups[:MOST_CHARTS]:
+    for key, rows in groups[:MOST_CHARTS]:
+        model, method, group, unit = map(str, key)
         title = f"{model}: {METHODS.get(method, method)} {GROUPS.get(group, f'by {group}')}"
         note = f"{unit}, {count(int(rows['windows'].max()))} windows"
         if rows["diagnostic"].any():
