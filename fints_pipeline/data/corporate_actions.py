@@ -64,6 +64,8 @@ def splits_by_date(
     Raises:
         SchemaError: a ratio is not a positive number.
     """
+    if actions.empty:
+        return {}
     rows = actions_as_of(actions, instrument, as_of, versions)
     splits = rows[rows["kind"] == "split"]
     ratios = splits["value"].to_numpy(dtype=np.float64)
@@ -106,6 +108,8 @@ def split_factor(
         SchemaError: a ratio is not a positive number.
     """
     splits = splits_by_date(actions, instrument, as_of, versions)
+    if not splits:
+        return np.ones(len(sessions))
     ex_dates = np.array(list(splits), dtype="datetime64[D]")
     factors = np.cumprod([1.0, *splits.values()])
     count = np.searchsorted(ex_dates, sessions.astype("datetime64[D]"), side="right")

@@ -49,13 +49,13 @@ def read_csv(
         ArchiveError: a row is short or long, or a cell is not of its column's type; the message
             names row (from 1, header included, empty lines not counted), column and value.
     """
-    try:
+
+    def read(use_threads: bool) -> pa.Table:
         with pa.memory_map(str(path)) as source:
             return pc.read_csv(
                 source,
-                # One thread: with more, Arrow cannot say in which row it stumbled.
                 read_options=pc.ReadOptions(
-                    column_names=list(names), skip_rows=skip_rows, use_threads=False
+                    column_names=list(names), skip_rows=skip_rows, use_threads=use_threads
                 ),
                 parse_options=pc.ParseOptions(delimiter=delimiter),
                 convert_options=pc.ConvertOptions(
@@ -66,6 +66,13 @@ def read_csv(
                     decimal_point=decimal,
                 ),
             )
+
+    try:
+        return read(use_threads=True)
+    except pa.ArrowException:
+        pass  # With several threads Arrow cannot say in which row it stumbled; with one it can.
+    try:
+        return read(use_threads=False)
     except pa.ArrowException as error:
         raise _describe(str(error), where, names) from None
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fints_pipeline.data.calendars import Segments, Stamps
-from fints_pipeline.data.rows import Rows
+from fints_pipeline.data.rows import Rows, steps
 
 
 def known_until(placed: Rows, segments: Segments, step: np.timedelta64) -> np.datetime64:
@@ -92,12 +92,12 @@ def missing_after(
 ) -> npt.NDArray[np.int64]:
     """Return how many scheduled bars follow each row before the next row of its segment, (T,)."""
     segment = rows["segment"]
-    start, end = segments.start[segment], segments.end[segment]
-    slot = (rows["open_time"] - start) // step
+    slot = steps(rows["open_time"] - segments.start[segment], step)
     # Every bar up to the segment's end, the last of which may be short; of what is not over yet
     # only those that have ended.
-    scheduled = -((start - end) // step)
-    following = np.where(until >= end, scheduled, (until - start) // step)
+    scheduled = -steps(segments.start - segments.end, step)
+    ended = steps(until - segments.start, step)
+    following = np.where(until >= segments.end, scheduled, ended)[segment]
     same = segment[1:] == segment[:-1]
     following[:-1][same] = slot[1:][same]
     return np.asarray(following - slot - 1, dtype=np.int64)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fints_pipeline.data.bad_ticks import bad_ticks
 from fints_pipeline.data.calendars import Segments, Stamps
-from fints_pipeline.data.rows import Index, Mask, Rows
+from fints_pipeline.data.rows import Index, Mask, Rows, steps
 from fints_pipeline.data.rule_parameters import RuleParameters
 from fints_pipeline.data.rules import Schedule, mask
 from fints_pipeline.data.volume_anomalies import volume_anomalies
@@ -67,8 +67,8 @@ def suspects(
     restart = np.diff(opened, prepend=opened[:1] - pause) - schedule.step >= pause
     restart[:1] = True
     outside, spike = bad_ticks(high, low, close, restart, parameters.bad_ticks)
-    since_open = (opened - schedule.segments.session_open[segment]) // MINUTE
-    slot = since_open.astype(np.int64) // parameters.volume_anomalies.slot_minutes
+    since_open = steps(opened - schedule.segments.session_open[segment], MINUTE)
+    slot = since_open // parameters.volume_anomalies.slot_minutes
     volume = rows["volume"][traded] / factor
     unlike = volume_anomalies(volume, slot, parameters.volume_anomalies)
     return Suspects(*(_spread(found, traded, len(rows)) for found in (outside, spike, unlike)))
@@ -124,13 +124,13 @@ def partial_so_far(
     if len(opened) == 0:
         return np.zeros(0, dtype=np.bool_)
     regular = ~segments.extended
-    slots = np.where(regular, -((segments.start - segments.end) // step), 0)
+    slots = np.where(regular, -steps(segments.start - segments.end, step), 0)
     # Scheduled bars of the month before each segment, and before the first of its session.
     before = np.cumsum(slots) - slots
     _, first, of = np.unique(segments.session, return_index=True, return_inverse=True)
     before_session = before[first][of]
     inside = regular[segment]
-    slot = (opened - segments.start[segment]) // step
+    slot = steps(opened - segments.start[segment], step)
     due = (before - before_session)[segment] + np.where(inside, slot + 1, 0)
     made = np.cumsum(inside)
     session = segments.session[segment]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fints_pipeline.data.calendars import Segments, Stamps
@@ -42,21 +43,25 @@ def halts(rows: Rows, segments: Segments, until: np.datetime64, least: int) -> H
         least: Fewest minutes.
     """
     regular = ~segments.extended[rows["segment"]]
-    traded = rows.take(regular & (rows["volume"] != 0))
+    traded = np.flatnonzero(regular & (rows["volume"] != 0))
     if len(traded) == 0:
         return Halts(0, 0, ())
-    begin, end = _quiet(traded, segments, until)
+    begin, end = _quiet(rows, traded, segments, until)
+    found = np.flatnonzero(end - begin >= least * MINUTE)
+    begin, end = begin[found], end[found]
     minutes = ((end - begin) // MINUTE).astype(np.int64)
-    found = np.flatnonzero(minutes >= least)
-    order = found[np.argsort(-minutes[found], kind="stable")][:SHOWN]
+    order = np.argsort(-minutes, kind="stable")[:SHOWN]
     longest = tuple(_words(begin[i], end[i], int(minutes[i])) for i in order)
-    return Halts(len(found), int(minutes[found].sum()), longest)
+    return Halts(len(found), int(minutes.sum()), longest)
 
 
-def _quiet(traded: Rows, segments: Segments, until: np.datetime64) -> tuple[Stamps, Stamps]:
+def _quiet(
+    rows: Rows, traded: npt.NDArray[np.intp], segments: Segments, until: np.datetime64
+) -> tuple[Stamps, Stamps]:
     """Return begin and end of what lies between trades, and before and after a segment's."""
-    segment = traded["segment"]
-    opened, closed = traded["open_time"], traded["close_time"]
+    segment, opened, closed = (
+        rows[name][traded] for name in ("segment", "open_time", "close_time")
+    )
     first = np.r_[True, segment[1:] != segment[:-1]]
     last = np.r_[first[1:], True]
     before = np.where(first, segments.start[segment], np.r_[closed[:1], closed[:-1]])

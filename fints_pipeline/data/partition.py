@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
-import pyarrow as pa
+import pandas as pd
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_pandas
@@ -55,8 +56,7 @@ def compute(
         KeyNotFoundError: no archive holds rows of that month.
     """
     raw = lake.read(_raw_key(config, instrument, month), RAW_COLUMNS, encoded=["archive"])
-    actions = to_pandas(_actions(lake, instrument))
-    return bars.run(config, raw, actions, instrument, month, as_of)
+    return bars.run(config, raw, _actions(lake, instrument), instrument, month, as_of)
 
 
 def clock(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> ClockReport:
@@ -118,8 +118,11 @@ def _actions_key(instrument: str) -> TableKey:
     return series_key("corporate_actions", "event", instrument, "all")
 
 
-def _actions(lake: Lake, instrument: str) -> pa.Table:
+def _actions(lake: Lake, instrument: str) -> pd.DataFrame:
     key = _actions_key(instrument)
-    if lake.exists(key):
-        return lake.read(key)
-    return CORPORATE_ACTIONS.arrow_schema.empty_table()
+    return to_pandas(lake.read(key)) if lake.exists(key) else _no_actions()
+
+
+@cache
+def _no_actions() -> pd.DataFrame:
+    return to_pandas(CORPORATE_ACTIONS.arrow_schema.empty_table())

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from fints_pipeline.base.time import MINUTES_A_DAY, minutes
 from fints_pipeline.data.calendars import Segments, Stamps
-from fints_pipeline.data.rows import Array, Index, Rows
+from fints_pipeline.data.rows import Array, Index, Rows, steps
 
 Floats = npt.NDArray[np.float64]
 # Volume is summed in whole units of this size, which is exact in any order.
@@ -40,11 +40,11 @@ def resample(bars: Rows, frequency: str, segments: Segments, until: np.datetime6
     """
     if len(bars) == 0:
         return bars
-    start, end, nominal_end = _intervals(bars["open_time"], bars["segment"], segments, frequency)
-    changes = np.r_[True, start[1:] != start[:-1]]
-    first = np.flatnonzero(changes)
+    start = _starts(bars, frequency, segments)
+    first = np.flatnonzero(np.r_[True, start[1:] != start[:-1]])
     last = np.append(first[1:], len(bars)) - 1
-    start, end, nominal_end = start[first], end[first], nominal_end[first]
+    start = start[first]
+    end, nominal_end = _ends(start, bars["segment"][first], frequency, segments)
     missing = bars["close_time"][last] < end
     merged = {
         **_merge(bars, first, last),
@@ -56,19 +56,26 @@ def resample(bars: Rows, frequency: str, segments: Segments, until: np.datetime6
     return Rows({name: merged[name] for name in bars.columns}).kept(end <= until)
 
 
-def _intervals(
-    opened: Stamps, segment: Index, segments: Segments, frequency: str
-) -> tuple[Stamps, Stamps, Stamps]:
-    """Return start, end, and the end if trading went on, of the interval that each bar is in."""
+def _starts(bars: Rows, frequency: str, segments: Segments) -> Stamps:
+    """Return the start of the interval that each bar is in."""
+    length, segment = minutes(frequency), bars["segment"]
+    if length >= MINUTES_A_DAY:
+        return segments.session_open[segment]
+    step, start = np.timedelta64(length, "m"), segments.start[segment]
+    starts: Stamps = start + steps(bars["open_time"] - start, step) * step
+    return starts
+
+
+def _ends(
+    start: Stamps, segment: Index, frequency: str, segments: Segments
+) -> tuple[Stamps, Stamps]:
+    """Return the end, and the end if trading went on, of intervals."""
     length = minutes(frequency)
     if length >= MINUTES_A_DAY:
         end = segments.session_close[segment]
-        return segments.session_open[segment], end, end
-    step = np.timedelta64(length, "m")
-    start = segments.start[segment]
-    interval_start = start + (opened - start) // step * step
-    nominal_end = interval_start + step
-    return interval_start, np.minimum(nominal_end, segments.end[segment]), nominal_end
+        return end, end
+    nominal_end: Stamps = start + np.timedelta64(length, "m")
+    return np.minimum(nominal_end, segments.end[segment]), nominal_end
 
 
 def _merge(bars: Rows, first: Index, last: Index) -> dict[str, Array]:
@@ -99,6 +106,8 @@ def sum_volume(volume: Floats, first: Index) -> Floats:
         first: (N,) index of each run's first row, ascending from 0.
     """
     null = np.isnan(volume)
+    if null.all():
+        return np.full(len(first), np.nan)
     whole = np.floor(np.where(null, 0.0, volume))
     fraction = np.where(null, 0.0, volume) - whole
     units = np.rint(fraction / VOLUME_UNIT).astype(np.int64)

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from fints_pipeline.data.calendars import Calendar, Segments
-from fints_pipeline.data.rows import PRICES, VALUES, Index, Mask, Rows
+from fints_pipeline.data.rows import PRICES, VALUES, Index, Mask, Rows, steps
 
 ONE_DAY = np.timedelta64(1, "D")
-MICROSECOND = np.timedelta64(1, "us")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +61,8 @@ def off_grid(rows: Rows, schedule: Schedule) -> Mask:
     if len(segments) == 0:
         return np.zeros(len(rows), dtype=np.bool_)
     opened, closed = rows["open_time"], rows["close_time"]
-    step = int(schedule.step / MICROSECOND)
-    off = (opened - segments.start[segment]).view(np.int64) % step != 0
+    since_start = opened - segments.start[segment]
+    off = since_start != steps(since_start, schedule.step) * schedule.step
     due = np.minimum(opened + schedule.step, segments.end[segment])
     return mask(off | (closed != due))
 

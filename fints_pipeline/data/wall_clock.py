@@ -8,6 +8,7 @@ rows are refused rather than guessed.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -81,15 +82,20 @@ def _offsets(stamps: Times, tz: ZoneInfo) -> tuple[Ints, Ints]:
     steady = np.zeros(days.size, dtype=bool)
     at_midnight = np.empty(days.size, dtype=np.int64)
     for index, day in enumerate(days.astype("datetime64[us]").tolist()):
-        found = {_offset(moment, tz, fold) for moment in (day, day + _DAY) for fold in (0, 1)}
-        steady[index] = len(found) == 1
-        at_midnight[index] = _offset(day, tz, 0)
+        at_midnight[index], steady[index] = _of_day(day, tz)
     early[:] = at_midnight[day_of]
     late = early.copy()
     for row in np.flatnonzero(~steady[day_of]).tolist():
         moment = stamps[row].item()
         early[row], late[row] = _offset(moment, tz, 0), _offset(moment, tz, 1)
     return early, late
+
+
+@lru_cache(maxsize=10_000)
+def _of_day(day: datetime, tz: ZoneInfo) -> tuple[int, bool]:
+    """Return a day's UTC offset at midnight in µs, and whether it holds all day."""
+    found = {_offset(moment, tz, fold) for moment in (day, day + _DAY) for fold in (0, 1)}
+    return _offset(day, tz, 0), len(found) == 1
 
 
 def _offset(moment: datetime, tz: ZoneInfo, fold: int) -> int:
