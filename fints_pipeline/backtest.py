@@ -120,12 +120,12 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     ]
     result = results[0]
     tried = trials_of(result, inputs.trained)
-    trials.record(lake.root, tried, trial_returns(result, tried))
-    competing = trials.competitors(lake.root, tried[0])
+    trials.record(lake, tried, trial_returns(result, tried))
+    competing = trials.competitors(lake, tried[0])
     summary = summarise(
         result,
         competing,
-        trials.returns_of(lake.root, competing),
+        trials.returns_of(lake, competing),
         horizon=inputs.horizon,
         paths=path_metrics(results) if isinstance(experiment.folds, CrossValidation) else None,
         audit=condensed([*findings, _fills(results)]),
@@ -152,7 +152,7 @@ def _experiment_folds(lake: Lake, experiment: ExperimentConfig) -> tuple[Fold, .
     if not sessions:
         raise KeyNotFoundError(
             f"no features of {', '.join(data.instruments)} at {data.frequency} in the lake",
-            where=str(lake.root),
+            where=lake.location,
             fix="run the data, pretrain and train jobs first",
         )
     return recorded_folds(lake, experiment, sessions, has_every_month(lake, data))

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not instruments:
         raise KeyNotFoundError(
             "there is no news in the lake",
-            where=str(lake.root),
+            where=lake.location,
             fix="read it in first: `python -m fints_pipeline.data news --help`",
         )
     encoder = load_text_encoder(

@@ -6,11 +6,11 @@ it must come out as it lies in the lake, to the bit.
 """
 
 import os
-import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -18,16 +18,19 @@ import pyarrow.compute as pc
 
 from fints_pipeline.base.digest import table_digest, text_digest
 from fints_pipeline.base.lake import Lake, fold_key, series_key
-from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.lake.keys import decode_part
+from fints_pipeline.base.lake.overlay import OverlayStore, Shows
+from fints_pipeline.base.lake.store import LOCKS
 from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import TABLES, Instrument
-from fints_pipeline.defs.source_noise import OUTSIDE, READERS, replace_future
+from fints_pipeline.defs.source_noise import READERS, replace_future
 
 CUTS = int(os.environ.get("FINTS_CAUSALITY_CUTS", "1"))
 """Cuts that each partition is checked at; 0 turns the check off."""
 FUTURE_DAYS = 2
 """Days of noise after the cut; what is later is left out, which is another future still."""
-_NEVER_LINKED = {".locks", "predictions", "inbox", *TABLES, "raw_bars"}
+_SERIES = frozenset({"raw_bars", *TABLES})
+_HIDDEN = frozenset({LOCKS, "predictions"})
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,7 @@ def check_predictions(instrument: Instrument, experiment, fold) -> Evidence:
     closed = np.unique(_stamps(ours))
     closed = closed[closed >= np.datetime64(f"{month}-01")]
     at = closed[random.integers(len(closed) // 10, max(len(closed) * 9 // 10, 1))]
-    earlier = [known for known in instrument.staged() if known < month]
-    with shadow(instrument, month, raw, at, random, earlier) as (copy, noised):
-        _link_others(instrument.lake, copy.lake, instrument.name)
+    with shadow(instrument, month, raw, at, random, others=True) as (copy, noised):
         noised += replace_future(instrument, copy.lake, at, random)
         for asset in copy.tables:
             BUILDS[asset](copy, month)
@@ -136,8 +137,7 @@ def _cut(
     at: np.datetime64,
     random: np.random.Generator,
 ) -> Cut:
-    read = _months_read(instrument, assets, month)
-    with shadow(instrument, month, raw, at, random, read) as (copy, noised):
+    with shadow(instrument, month, raw, at, random) as (copy, noised):
         made = _made(instrument, assets)
         if not READERS.isdisjoint(made):
             noised += replace_future(instrument, copy.lake, at, random)
@@ -168,39 +168,39 @@ def shadow(
     raw: pa.Table,
     at: np.datetime64,
     random: np.random.Generator,
-    earlier: Collection[str],
+    *,
+    others: bool = False,
 ) -> Iterator[tuple[Instrument, int]]:
     """Yield the instrument over a lake that knows nothing of what came after ``at``.
 
-    The ``earlier`` months are links into the real lake; the month's slice holds noise after the
-    cut; later months are not there.
+    Earlier months show through from the real lake; the month's slice holds noise after the cut;
+    later months are not there. Other instruments' series are there if ``others`` says so.
     """
     from fints_pipeline.schemas.raw_bars import RAW_BARS
 
+    real = instrument.lake
     with tempfile.TemporaryDirectory(prefix="fints-causality-") as folder:
-        lake = Lake(folder)
-        _link(instrument.lake, lake, instrument.name, earlier)
+        seen = _before(instrument.name, month, others=others)
+        lake = Lake(folder, OverlayStore(Path(folder), real.store, seen))
         key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
-        lineage = instrument.lake.footer(key).lineage
         noisy, noised = with_noise(raw, at, random, instrument.tick)
-        lake.write(key, noisy, RAW_BARS, lineage)
-        locations = instrument.locations
-        there = Locations(lake.root, locations.inbox, locations.configs)
-        yield instrument.over(there), noised
+        lake.write(key, noisy, RAW_BARS, real.footer(key).lineage)
+        yield instrument.over(lake), noised
 
 
-def _months_read(instrument: Instrument, assets: Sequence[str], month: str) -> set[str]:
-    """Return the earlier months that the partitions' lineage names."""
-    read = set()
-    for asset in assets:
-        for key in instrument.keys(asset, month):
-            inputs = instrument.lake.footer(key).lineage.inputs
-            read |= {name.rpartition("/")[2] for name in inputs if _is_series(name)}
-    return {other for other in read if other < month}
+def _before(name: str, month: str, *, others: bool) -> Shows:
+    """Return what an instrument may see of a lake while a month of it is made anew."""
 
+    def shows(path: PurePosixPath) -> bool:
+        table, *parts = path.parts or (".",)
+        if table not in _SERIES:
+            return table not in _HIDDEN
+        values = [decode_part(part.partition("=")[2]) for part in parts[:3]]
+        if len(values) > 1 and values[1] != name:
+            return others and table != "raw_bars"
+        return len(values) < 3 or values[2] < month
 
-def _is_series(name: str) -> bool:
-    return name.partition("/")[0] in TABLES and " " not in name
+    return shows
 
 
 def with_noise(
@@ -270,33 +270,3 @@ def _until(table: pa.Table, at: np.datetime64) -> pa.Table:
 
 def _stamps(table: pa.Table) -> np.ndarray:
     return pc.cast(table["close_time"], pa.timestamp("us")).to_numpy()
-
-
-def _link(real: Lake, copy: Lake, name: str, months: Collection[str]) -> None:
-    """Link into ``copy`` what is no series, and some months of one instrument's series."""
-    copy.root.mkdir(exist_ok=True)
-    for path in real.root.iterdir():
-        if path.name in OUTSIDE:
-            shutil.copytree(path, copy.root / path.name)
-        elif path.name not in _NEVER_LINKED:
-            (copy.root / path.name).symlink_to(path.resolve())
-    for table in TABLES:
-        for freq in real.values(table, (), "freq"):
-            for month in months:
-                key = series_key(table, freq, name, month)
-                if real.exists(key):
-                    folder = copy.path(key).parent
-                    folder.parent.mkdir(parents=True, exist_ok=True)
-                    folder.symlink_to(real.path(key).parent.resolve())
-
-
-def _link_others(real: Lake, copy: Lake, name: str) -> None:
-    """Link every other instrument's series."""
-    for table in TABLES:
-        for freq in real.values(table, (), "freq"):
-            for other in real.instruments(table, freq):
-                if other != name:
-                    home = real.path(series_key(table, freq, other, "any")).parent.parent
-                    target = copy.root / home.relative_to(real.root)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.symlink_to(home.resolve())

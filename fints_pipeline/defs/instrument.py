@@ -74,10 +74,10 @@ class Instrument:
         self.lake: Lake = locations.lake
         self._path: Path = locations.dataset_config(name)
 
-    def over(self, locations: Locations) -> Instrument:
+    def over(self, lake: Lake) -> Instrument:
         """Return the instrument over another lake, with the configs that were read already."""
         other = copy(self)
-        other.locations, other.lake = locations, locations.lake
+        other.lake = lake
         return other
 
     @cached_property

@@ -14,7 +14,6 @@ import dagster as dg
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.lake.atomic import locked
 from fints_pipeline.base.lake.lineage import ABSENT, current_digest
 from fints_pipeline.defs.events import (
     NOT_ASKED_FOR,
@@ -65,7 +64,7 @@ def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> It
                 yield reporter.materialization(asset, series_partition(name, month), NOT_ASKED_FOR)
             continue
         instrument.require(asset)
-        with alone(project.lake, name):
+        with alone(instrument.lake, name):
             maker = Maker(instrument, reporter)
             staged = set(instrument.staged())
             for month in months:
@@ -88,7 +87,7 @@ def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> It
 @contextmanager
 def alone(lake: Lake, instrument: str) -> Iterator[None]:
     """Keep other runs from writing an instrument's series meanwhile; a killed run lets go."""
-    with locked(lake.root / ".locks" / f"series-{text_digest(instrument)}.lock"):
+    with lake.store.locked(f"series-{text_digest(instrument)}"):
         yield
 
 

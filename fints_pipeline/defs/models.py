@@ -51,7 +51,7 @@ def unused(why: str) -> dg.MaterializeResult:
 def _of_model(lake, experiment, fold, name: str, result, mlflow) -> dict[str, Any]:
     manifest = result.manifest
     key = BundleKey.of("models", experiment=experiment.experiment, fold=fold.key, model=name)
-    metadata = bundle_metadata(manifest, str(lake.root / key.folder))
+    metadata = bundle_metadata(manifest, lake.store.uri(key.folder))
     metadata |= {key: dg.MetadataValue.float(value) for key, value in result.metrics.items()}
     metadata["seconds"] = dg.MetadataValue.float(result.seconds)
     return metadata | _mlflow_metadata(mlflow, result.run_id)

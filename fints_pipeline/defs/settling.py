@@ -1,7 +1,5 @@
 """Settles runs whose process is gone, which Dagster leaves started for ever."""
 
-import contextlib
-import fcntl
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +8,6 @@ import dagster as dg
 from dagster._core.events import DagsterEventType, JobFailureData, RunFailureReason
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.storage.tags import MAX_RETRIES_TAG
-
-from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.lake import Lake, TableKey
-from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX
-from fints_pipeline.base.lake.keys import decode_part
 
 IN_PROGRESS = (
     dg.DagsterRunStatus.STARTING,
@@ -62,25 +55,6 @@ def settle(instance: dg.DagsterInstance, now: float, *, launching: bool = True) 
             _end(instance, record.dagster_run, why)
             settled.append(Settled(record.dagster_run.run_id, why))
     return settled
-
-
-def sweep(lake: Lake) -> list[Path]:
-    """Remove the unfinished files that killed writers left in the lake's tables.
-
-    One that is being written is known by the lock of its partition, and stays.
-    """
-    removed = []
-    for path in sorted(lake.root.glob(f"*/*/*/*/{TEMPORARY_PREFIX}*")):
-        parts = [decode_part(part) for part in path.parent.relative_to(lake.root).parts]
-        pairs = tuple((name, value) for name, _, value in (p.partition("=") for p in parts[1:]))
-        if not all(value for _, value in pairs):
-            continue  # a bundle's
-        lock = lake.root / ".locks" / f"{text_digest(str(TableKey(parts[0], pairs)))}.lock"
-        with contextlib.suppress(BlockingIOError), lock.open("a") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-            removed.append(path)
-    return removed
 
 
 def _cause_of_death(

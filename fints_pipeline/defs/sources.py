@@ -12,7 +12,6 @@ import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.lake.atomic import locked
 from fints_pipeline.base.lake.lineage import Staleness
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.events import Made, Reporter, Verdict, ends
@@ -138,5 +137,5 @@ def ensured(
 @contextmanager
 def alone(lake: Lake, asset: str, name: str) -> Iterator[None]:
     """Keep other runs from making a source's partition meanwhile; a killed run lets go."""
-    with locked(lake.root / ".locks" / f"source-{text_digest(asset, name)}.lock"):
+    with lake.store.locked(f"source-{text_digest(asset, name)}"):
         yield

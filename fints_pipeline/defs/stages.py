@@ -123,7 +123,7 @@ def described(
     lake = instrument.lake
     keys = instrument.keys(asset, month)
     footers = [lake.footer(key) for key in keys]
-    metadata = table_metadata(footers[0], _contract(asset, instrument), str(lake.path(keys[0])))
+    metadata = table_metadata(footers[0], _contract(asset, instrument), lake.uri(keys[0]))
     if len(keys) > 1:
         rows = {f"rows_{key['freq']}": f.rows for key, f in zip(keys, footers, strict=True)}
         metadata |= rows
@@ -153,7 +153,7 @@ def _proven(asset: str, instrument: Instrument, month: str) -> Iterator[Verdict]
         yield verdict
         if not verdict.passed:
             for key in instrument.keys(asset, month):
-                instrument.lake.path(key).unlink(missing_ok=True)
+                instrument.lake.remove(key)
             raise SchemaError(
                 f"{asset} failed its check {verdict.check}",
                 where=f"{instrument.name} {month}",

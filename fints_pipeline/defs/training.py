@@ -100,7 +100,7 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     key = fold_key("predictions", experiment.experiment, fold.key)
     PREDICTIONS.validate(project.lake.read(key))
     footer = result.footer
-    metadata = table_metadata(footer, PREDICTIONS, str(project.lake.path(key)))
+    metadata = table_metadata(footer, PREDICTIONS, project.lake.uri(key))
     metadata |= pictures.of_predictions(project.lake.read(key).to_pandas())
     yield dg.MaterializeResult(
         metadata=metadata | numbers(result.metrics),
@@ -139,7 +139,7 @@ def _train(context, project, mlflow, experiment, fold, names) -> dg.MaterializeR
 
 def _bundle_result(project, key: BundleKey, result) -> dg.MaterializeResult:
     manifest = result.manifest
-    metadata = bundle_metadata(manifest, str(project.lake.root / key.folder))
+    metadata = bundle_metadata(manifest, project.lake.store.uri(key.folder))
     metadata |= numbers(result.metrics)
     metadata["seconds"] = dg.MetadataValue.float(result.seconds)
     return dg.MaterializeResult(

@@ -7,23 +7,21 @@ count from here, so the ledger is never edited.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import PurePosixPath
+from typing import Any
 
 import pandas as pd
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import LakeError
-from fints_pipeline.base.lake.atomic import write_text
+from fints_pipeline.base.lake import Lake
 
-FILE = Path("trials") / "trials.jsonl"
-RETURNS = Path("trials") / "returns"
+FILE = PurePosixPath("trials/trials.jsonl")
+RETURNS = PurePosixPath("trials/returns")
 """One file a trial, named by its key: the session returns that it had the first time."""
 
 
@@ -68,85 +66,94 @@ class Trial:
 
 
 def record(
-    root: Path, trials: Iterable[Trial], returns: Mapping[str, pd.Series] | None = None
+    lake: Lake, trials: Iterable[Trial], returns: Mapping[str, pd.Series] | None = None
 ) -> int:
-    """Append the trials that are not in the ledger yet.
+    """Add the trials that are not in the ledger yet, after those that are.
 
-    Safe between processes: reading and appending happen under one lock. A line that a crash cut
-    short was never recorded and is taken off first.
+    Safe between processes: what is there is read, and replaced with what is new at its end, under
+    one lock. A line that a crash cut short was never recorded and is taken off.
 
     Args:
-        root: the lake's root.
+        lake: holds the ledger.
         trials: what was run.
         returns: session returns by the trial's key; kept for those that have none yet.
 
     Returns:
-        Number of trials appended.
+        Number of trials added.
+
+    Raises:
+        LakeError: a line is damaged, or the ledger cannot be written.
     """
-    path = root / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
     for key, series in (returns or {}).items():
-        _keep_returns(root, key, series)
-    with path.open("a+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        _drop_torn_line(stream)
-        stream.seek(0)
-        known = {row["key"] for row in _parse(stream.read().decode(), path)}
+        _keep_returns(lake, key, series)
+    with lake.store.locked("trials"):
+        before = _ledger(lake)
+        known = {row["key"] for row in _parse(before, lake)}
         fresh = {trial.key: trial for trial in trials if trial.key not in known}
-        stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        lines = [
-            json.dumps({"key": key, "recorded_at": stamp, **asdict(trial)})
-            for key, trial in fresh.items()
-        ]
-        stream.write("".join(line + "\n" for line in lines).encode())
-        stream.flush()
-        os.fsync(stream.fileno())
+        if fresh:
+            stamp = datetime.now(UTC).isoformat(timespec="seconds")
+            lines = [
+                json.dumps({"key": key, "recorded_at": stamp, **asdict(trial)}) + "\n"
+                for key, trial in fresh.items()
+            ]
+            with lake.store.replacing(FILE) as temporary:
+                temporary.write_text(before + "".join(lines), encoding="utf-8")
     return len(fresh)
 
 
-def read(root: Path) -> list[Trial]:
+def read(lake: Lake) -> list[Trial]:
     """Every trial of the lake, in the order they were recorded; none without a ledger.
 
     Raises:
         LakeError: a line is damaged.
     """
-    path = root / FILE
-    if not path.exists():
-        return []
     names = Trial.__dataclass_fields__
     trials = []
-    for row in _parse(path.read_text(encoding="utf-8"), path):
+    for row in _parse(_ledger(lake), lake):
         content = {name: row[name] for name in names}
         trials.append(Trial(**{**content, "instruments": tuple(row["instruments"])}))
     return trials
 
 
-def competitors(root: Path, trial: Trial) -> list[Trial]:
+def competitors(lake: Lake, trial: Trial) -> list[Trial]:
     """The recorded trials that looked at the same instruments and days, itself among them."""
-    return [other for other in read(root) if other.competes_with(trial)]
+    return [other for other in read(lake) if other.competes_with(trial)]
 
 
-def returns_of(root: Path, trials: Iterable[Trial]) -> list[pd.Series]:
+def returns_of(lake: Lake, trials: Iterable[Trial]) -> list[pd.Series]:
     """The session returns of the trials that have them, by session."""
+    named = {f"{trial.key}.json": trial.key for trial in trials}
+    folder = lake.store.fetch_folder(RETURNS, list(named))
     found = []
-    for trial in trials:
-        path = root / RETURNS / f"{trial.key}.json"
+    for name, key in named.items():
+        path = folder / name
         if path.exists():
             rows = json.loads(path.read_text(encoding="utf-8"))
             days = pd.DatetimeIndex(rows["session"], name="session")
-            found.append(pd.Series(rows["return"], index=days, name=trial.key, dtype=float))
+            found.append(pd.Series(rows["return"], index=days, name=key, dtype=float))
     return found
 
 
-def _keep_returns(root: Path, key: str, series: pd.Series) -> None:
-    path = root / RETURNS / f"{key}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+def _keep_returns(lake: Lake, key: str, series: pd.Series) -> None:
+    """Write a trial's returns, unless there are some: what is there never changes."""
+    path = RETURNS / f"{key}.json"
+    if not lake.store.exists(path):
         days = pd.DatetimeIndex(series.index).strftime("%Y-%m-%d").tolist()
-        write_text(path, json.dumps({"session": days, "return": series.tolist()}))
+        content = json.dumps({"session": days, "return": series.tolist()})
+        with lake.store.replacing(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
 
 
-def _parse(text: str, path: Path) -> list[dict[str, Any]]:
+def _ledger(lake: Lake) -> str:
+    """Return the ledger's whole lines."""
+    try:
+        text = lake.store.fetch(FILE).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    return text[: text.rfind("\n") + 1]
+
+
+def _parse(text: str, lake: Lake) -> list[dict[str, Any]]:
     rows = []
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
@@ -156,16 +163,8 @@ def _parse(text: str, path: Path) -> list[dict[str, Any]]:
         except (ValueError, AttributeError) as error:
             raise LakeError(
                 f"the trial ledger is damaged: {error}",
-                where=f"{path}, line {number}",
+                where=f"{lake.store.uri(FILE)}, line {number}",
                 fix="restore the file from a backup; without it no trial count can be trusted",
             ) from None
         rows.append(row)
     return rows
-
-
-def _drop_torn_line(stream: BinaryIO) -> None:
-    stream.seek(0)
-    content = stream.read()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        stream.truncate(whole)

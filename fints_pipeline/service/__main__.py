@@ -49,7 +49,7 @@ def serve(port: int) -> None:
     """
     from fints_pipeline.base.locations import Locations
     from fints_pipeline.defs.home import dagster_home, opened_instance
-    from fints_pipeline.defs.settling import settle, sweep
+    from fints_pipeline.defs.settling import settle
 
     home = dagster_home()
     logs = home / "service"
@@ -58,7 +58,7 @@ def serve(port: int) -> None:
         _require_free(port)
         for run in settle(instance, time.time(), launching=False):
             print(f"settled run {run.run_id}: {run.why}", flush=True)
-        for path in sweep(Locations.from_environment().lake):
+        for path in Locations.from_environment().lake.sweep():
             print(f"removed {path}: left unfinished by a killed process", flush=True)
         code, *others = children = _children(logs, port)
         try:

@@ -91,7 +91,7 @@ def embed_news(lake: Lake, instrument: str, encoder: TextEncoder) -> Embedded:
         known = ", ".join(lake.instruments(NEWS, EVENT)) or "nothing yet"
         raise KeyNotFoundError(
             f"no news about {instrument!r} in the lake",
-            where=str(lake.root),
+            where=lake.location,
             fix=f"read it in with `python -m fints_pipeline.data news`; there is {known}",
         )
     keys = [series_key(NEWS, EVENT, instrument, month) for month in months]
@@ -128,7 +128,7 @@ def load_text(lake: Lake, encoder: str, instruments: Iterable[str]) -> dict[str,
     if not found:
         raise KeyNotFoundError(
             f"no news about {', '.join(names)} was embedded with {encoder!r}",
-            where=str(lake.root),
+            where=lake.location,
             fix="run `python -m fints_pipeline.embed`, which prints the encoder's full name",
         )
     return found

@@ -27,7 +27,7 @@ from fints_pipeline.defs import retraining, schedules, sensors
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.reconcile import outdated
 from fints_pipeline.defs.resources import Project
-from fints_pipeline.defs.settling import settle, sweep
+from fints_pipeline.defs.settling import settle
 from fints_pipeline.training.config import load_experiment
 from fints_pipeline_tests.e2e.conftest import CONFIGS, point_at
 
@@ -128,7 +128,7 @@ class Life:
         settled = settle(self.instance, time.time(), launching=False)
         assert len(settled) == 1
         assert "killed" in settled[0].why
-        sweep(self.locations.lake)
+        self.locations.lake.sweep()
 
 
 @pytest.fixture

@@ -157,10 +157,10 @@ def test_the_three_formats_agree(world: World, folder: Path):
 def test_running_again_changes_nothing_and_is_no_trial(world: World):
     backtests = BundleKey.of("backtests", experiment=EXPERIMENT)
     before = [world.lake.bundle_manifest(key).digest for key in (backtests, REPORT)]
-    counted = len(trials.read(world.lake.root))
+    counted = len(trials.read(world.lake))
     assert backtest.main(arguments(world)) == 0
     assert [world.lake.bundle_manifest(key).digest for key in (backtests, REPORT)] == before
-    assert len(trials.read(world.lake.root)) == counted == 2
+    assert len(trials.read(world.lake)) == counted == 2
 
 
 def test_the_command_prints_headline_verdict_and_path(world: World, capsys, monkeypatch):

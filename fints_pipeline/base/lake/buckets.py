@@ -7,11 +7,14 @@ machine and asked for again only when its ETag has changed.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,8 +25,19 @@ from fints_pipeline.base.lake.leases import Lease, Leases
 from fints_pipeline.base.lake.store import LOCKS
 
 CACHE_VARIABLE = "FINTS_LAKE_CACHE"
+_CLIENT_VARIABLES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_REGION",
+)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _SCRATCH = ".scratch"
+_SCRATCH_SECONDS = 60.0
+"""How long a scratch folder that nobody holds is left alone: its maker may be about to lock it."""
 
 
 class BucketStore:
@@ -57,11 +71,12 @@ class BucketStore:
         copy = self.root / path
         with locked(self._copy_lock(path)):
             etag = self._etag(path)
-            if etag is None:
+            is_there = etag is not None
+            if is_there and (not copy.is_file() or _known_etag(copy) != etag):
+                is_there = self._download(path, copy)
+            if not is_there:
                 _drop(copy)
-            elif not copy.is_file() or _known_etag(copy) != etag:
-                self._download(path, copy)
-        if etag is None:
+        if not is_there:
             raise FileNotFoundError(self.uri(path))
         return copy
 
@@ -76,14 +91,17 @@ class BucketStore:
 
     @contextmanager
     def scratch(self, path: PurePosixPath) -> Iterator[Path]:
-        """Yield a folder below the copies."""
+        """Yield a folder below the copies, locked so that `sweep` knows it is in use."""
         home = self.root / _SCRATCH
         with clear_errors(home):
             home.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=home))
+            descriptor = os.open(folder, os.O_RDONLY)
             try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 yield folder
             finally:
+                os.close(descriptor)
                 shutil.rmtree(folder, ignore_errors=True)
 
     def publish_folder(self, folder: Path, path: PurePosixPath) -> None:
@@ -104,6 +122,12 @@ class BucketStore:
         _drop(self.root / path)
         return True
 
+    def remove(self, path: PurePosixPath) -> None:
+        """Delete the object and the copy."""
+        with self._clear_errors(path):
+            self.client.delete_object(Bucket=self.bucket, Key=self._key(path))
+        _drop(self.root / path)
+
     def remove_folder(self, path: PurePosixPath) -> None:
         """Delete every object below ``path``, one by one, and the copies."""
         with self._clear_errors(path):
@@ -119,6 +143,12 @@ class BucketStore:
             )
             found = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", ())]
         return [one.rstrip("/").rpartition("/")[2] for one in found]
+
+    def holding(self, path: PurePosixPath, name: str) -> list[str]:
+        """List the keys once, rather than ask for every file."""
+        with self._clear_errors(path):
+            found = [self._path(one["Key"]) for one in self._list(path)]
+        return [one.parent.name for one in found if one.name == name and one.parent.parent == path]
 
     def oldest_first(self, path: PurePosixPath) -> list[str]:
         """List the keys, by the time of each folder's latest object."""
@@ -170,6 +200,15 @@ class BucketStore:
             ):
                 _drop(copy)
 
+    def sweep(self, lock_of: Callable[[PurePosixPath], str | None]) -> list[Path]:
+        """Remove scratch folders that nobody holds: in the bucket nothing is ever unfinished."""
+        removed = []
+        for folder in sorted((self.root / _SCRATCH).glob(f"{TEMPORARY_PREFIX}*")):
+            if _is_abandoned(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed.append(folder)
+        return removed
+
     def _key(self, path: PurePosixPath) -> str:
         return str(PurePosixPath(self.prefix) / path)
 
@@ -201,14 +240,23 @@ class BucketStore:
         for page in pages.paginate(Bucket=self.bucket, Prefix=self._below(path)):
             yield from page.get("Contents", ())
 
-    def _download(self, path: PurePosixPath, copy: Path) -> None:
+    def _download(self, path: PurePosixPath, copy: Path) -> bool:
+        """Copy the object; return whether it is still there."""
+        from botocore.exceptions import ClientError
+
         mark = _mark(copy)
         mark.unlink(missing_ok=True)
         with self._clear_errors(path):
-            answer = self.client.get_object(Bucket=self.bucket, Key=self._key(path))
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self._key(path))
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _ABSENT:
+                    return False
+                raise
             with replacing(copy) as temporary, temporary.open("wb") as stream:
                 shutil.copyfileobj(answer["Body"], stream)
         mark.write_text(answer["ETag"], encoding="utf-8")
+        return True
 
     def _upload(self, local: Path, path: PurePosixPath) -> None:
         for lease in self._held:
@@ -244,22 +292,51 @@ def open_bucket(url: str) -> BucketStore:
     if not parts.netloc:
         raise ConfigError("the lake's address names no bucket", where=url, fix="s3://bucket/prefix")
     try:
-        import boto3
-        from botocore.config import Config
+        client = _client(os.getpid(), *(os.environ.get(name) for name in _CLIENT_VARIABLES))
     except ImportError:
         raise ConfigError(
             "a lake in an object store needs boto3", where=url, fix="install it: make deploy"
         ) from None
+    prefix = parts.path.strip("/")
+    cache = Path(os.environ.get(CACHE_VARIABLE, Path.home() / ".cache" / "fints_pipeline"))
+    root = cache / parts.netloc / prefix
+    return BucketStore(client, parts.netloc, prefix, root)
+
+
+@lru_cache(maxsize=4)
+def _client(process: int, *settings: str | None) -> Any:
+    """Return a client; making one takes longer than most calls, and it serves all threads.
+
+    Args:
+        process: Whose connections it holds; a forked process needs its own.
+        settings: Values of `_CLIENT_VARIABLES`, with which it was made.
+    """
+    import boto3
+    from botocore.config import Config
+
     # Checksums in trailers are S3's own; other servers that speak S3 refuse them.
     plain = Config(
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         retries={"mode": "standard", "max_attempts": 5},
     )
-    prefix = parts.path.strip("/")
-    cache = Path(os.environ.get(CACHE_VARIABLE, Path.home() / ".cache" / "fints_pipeline"))
-    root = cache / parts.netloc / prefix
-    return BucketStore(boto3.Session().client("s3", config=plain), parts.netloc, prefix, root)
+    return boto3.Session().client("s3", config=plain)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        if time.time() - folder.stat().st_mtime < _SCRATCH_SECONDS:
+            return False
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _mark(copy: Path) -> Path:

@@ -17,7 +17,7 @@ from fints_pipeline.base.lake.bundles import BundleKey, BundleManifest
 from fints_pipeline.base.lake.contract import TableValidator
 from fints_pipeline.base.lake.footer import FOOTER_KEY, Footer, Lineage
 from fints_pipeline.base.lake.keys import TableKey, decode_part, encode_part, series_key
-from fints_pipeline.base.lake.store import open_store
+from fints_pipeline.base.lake.store import Store, open_store
 
 DATA_FILE = "data.parquet"
 
@@ -30,6 +30,7 @@ class Lake:
 
     Args:
         location: The lake's folder, made on first write, or ``s3://bucket/prefix``.
+        store: Where its files lie, if that is not what ``location`` says.
 
     Attributes:
         location: As given.
@@ -37,9 +38,9 @@ class Lake:
         root: The folder; of a lake in a bucket, the folder of this machine that holds copies.
     """
 
-    def __init__(self, location: Path | str) -> None:
+    def __init__(self, location: Path | str, store: Store | None = None) -> None:
         self.location = str(location)
-        self.store = open_store(location)
+        self.store = open_store(location) if store is None else store
         self.root = self.store.root
 
     def path(self, key: TableKey) -> Path:
@@ -92,6 +93,11 @@ class Lake:
         with self._locked(key):
             before = self.read(key) if self.exists(key) else None
             return self._write(key, change(before), validator, lineage, extra)
+
+    def remove(self, key: TableKey) -> None:
+        """Take a partition away, if it is there."""
+        with self._locked(key):
+            self.store.remove(_file(key))
 
     def read(
         self,
@@ -175,18 +181,12 @@ class Lake:
     def months(self, table: str, freq: str, instrument: str) -> list[str]:
         """Return the months that exist, ascending."""
         parts = (("freq", freq), ("instrument", instrument))
-        months = self.values(table, parts, "month")
-        return [
-            month for month in months if self.exists(series_key(table, freq, instrument, month))
-        ]
+        names = self.store.holding(TableKey(table, parts).folder, DATA_FILE)
+        return _decoded(names, "month")
 
     def values(self, table: str, parts: tuple[tuple[str, str], ...], name: str) -> list[str]:
         """Return the values that part ``name`` takes below ``parts``, sorted."""
-        prefix = f"{name}="
-        names = self.store.folders(TableKey(table, parts).folder)
-        return sorted(
-            decode_part(one.removeprefix(prefix)) for one in names if one.startswith(prefix)
-        )
+        return _decoded(self.store.folders(TableKey(table, parts).folder), name)
 
     def keys(self, table: str) -> Iterator[TableKey]:
         """Yield the key of every partition of ``table``, in path order."""
@@ -208,8 +208,12 @@ class Lake:
         """Return a published bundle's manifest."""
         return bundles.read_manifest(self.store, key)
 
+    def sweep(self) -> list[Path]:
+        """Remove what killed writers left of tables, on this machine; return what is gone."""
+        return self.store.sweep(_lock_of)
+
     def _locked(self, key: TableKey) -> AbstractContextManager[None]:
-        return self.store.locked(text_digest(str(key)))
+        return self.store.locked(_lock_name(key))
 
     def _write(
         self,
@@ -252,6 +256,24 @@ class Lake:
 
 def _file(key: TableKey) -> PurePosixPath:
     return key.folder / DATA_FILE
+
+
+def _lock_name(key: TableKey) -> str:
+    return text_digest(str(key))
+
+
+def _lock_of(folder: PurePosixPath) -> str | None:
+    """Return the lock of the partition in a folder; None where it is no table's."""
+    table, *folders = (decode_part(part) for part in folder.parts)
+    pairs = tuple((name, value) for name, _, value in (each.partition("=") for each in folders))
+    return _lock_name(TableKey(table, pairs)) if all(value for _, value in pairs) else None
+
+
+def _decoded(folders: list[str], name: str) -> list[str]:
+    prefix = f"{name}="
+    return sorted(
+        decode_part(one.removeprefix(prefix)) for one in folders if one.startswith(prefix)
+    )
 
 
 def _encodings(schema: pa.Schema) -> dict[str, Any]:

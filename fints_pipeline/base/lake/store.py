@@ -6,10 +6,12 @@ bundles know nothing else of where they are. Paths are relative to the lake's ro
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -67,12 +69,20 @@ class Store(Protocol):
         """Drop local copies at and below ``path``; return whether the original lies elsewhere."""
         ...
 
+    def remove(self, path: PurePosixPath) -> None:
+        """Remove a file, if it is there."""
+        ...
+
     def remove_folder(self, path: PurePosixPath) -> None:
         """Remove all files below ``path``, if any."""
         ...
 
     def folders(self, path: PurePosixPath) -> list[str]:
         """Return the names of the folders in ``path``, in no order."""
+        ...
+
+    def holding(self, path: PurePosixPath, name: str) -> list[str]:
+        """Return the names of the folders in ``path`` that hold a file ``name``, in no order."""
         ...
 
     def oldest_first(self, path: PurePosixPath) -> list[str]:
@@ -89,6 +99,14 @@ class Store(Protocol):
 
     def refresh(self, path: PurePosixPath) -> None:
         """Let the folder `root` show what is below ``path`` now, for who reads many files there."""
+        ...
+
+    def sweep(self, lock_of: Callable[[PurePosixPath], str | None]) -> list[Path]:
+        """Remove what killed writers left, on this machine; return what is gone.
+
+        Args:
+            lock_of: The name of the lock that who writes in a folder holds; None leaves it alone.
+        """
         ...
 
 
@@ -149,6 +167,11 @@ class FolderStore:
         """Nothing is a copy here."""
         return False
 
+    def remove(self, path: PurePosixPath) -> None:
+        """Unlink the file."""
+        with clear_errors(self.root / path):
+            (self.root / path).unlink(missing_ok=True)
+
     def remove_folder(self, path: PurePosixPath) -> None:
         """Remove the folder."""
         shutil.rmtree(self.root / path, ignore_errors=True)
@@ -156,6 +179,10 @@ class FolderStore:
     def folders(self, path: PurePosixPath) -> list[str]:
         """List the folder."""
         return [one.name for one in self._folders(path)]
+
+    def holding(self, path: PurePosixPath, name: str) -> list[str]:
+        """List the folder and ask for each one's file."""
+        return [one.name for one in self._folders(path) if os.path.isfile(f"{one.path}/{name}")]
 
     def oldest_first(self, path: PurePosixPath) -> list[str]:
         """List the folder, by modification time."""
@@ -184,6 +211,20 @@ class FolderStore:
 
     def refresh(self, path: PurePosixPath) -> None:
         """The folder always shows what is there."""
+
+    def sweep(self, lock_of: Callable[[PurePosixPath], str | None]) -> list[Path]:
+        """Remove the unfinished files in tables; one that is being written is known by its lock."""
+        removed = []
+        for path in sorted(self.root.glob(f"*/*/*/*/{TEMPORARY_PREFIX}*")):
+            name = lock_of(PurePosixPath(path.parent.relative_to(self.root).as_posix()))
+            if name is None:
+                continue
+            lock = self.root / LOCKS / f"{name}.lock"
+            with contextlib.suppress(BlockingIOError), lock.open("a") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink(missing_ok=True)
+                removed.append(path)
+        return removed
 
 
 def open_store(location: Path | str) -> Store:
