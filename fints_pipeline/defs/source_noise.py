@@ -25,10 +25,8 @@ from fints_pipeline.defs.instrument import Instrument
 if TYPE_CHECKING:
     from fints_pipeline.data.exogenous import ExogenousConfig
 
-OUTSIDE = ("raw_exogenous", "exogenous", "raw_news", "news")
-"""Tables that are made once more with another future."""
 READERS = frozenset({"news_bars", "features"})
-"""Assets that read them."""
+"""Assets that read what comes from outside the archives."""
 FUTURE_DAYS = 400
 """Days of noise after the cut, for series whose periods are long."""
 _MISSING = 0.1
