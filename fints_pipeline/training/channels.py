@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,10 +13,13 @@ from torch import Tensor
 from fints_pipeline.base.errors import ConfigError, SchemaError
 from fints_pipeline.training.config.kinds import ChannelModel
 from fints_pipeline.training.dataset import BoolArray, FloatArray, Label, Series, Stamps
+from fints_pipeline.training.hardware import memory_bytes
 from fints_pipeline.training.learned import Learned, by_series, learned_from
 from fints_pipeline.training.scalers import SCALERS, Scaler
 from fints_pipeline.training.windows import WindowTable
 from fints_pipeline.walkforward.folds import Fold, fold_masks
+
+log = logging.getLogger("fints_pipeline.training")
 
 
 def fit_scalers(
@@ -53,9 +57,23 @@ def fit_scalers(
     return scalers
 
 
-def scaled_table(series: Sequence[Series], scalers: Mapping[str, Scaler]) -> WindowTable:
-    """Return all series' scaled features as one table."""
-    return WindowTable([scalers[s.instrument].apply(s.features, s.close_time) for s in series])
+def scaled_table(
+    series: Sequence[Series], scalers: Mapping[str, Scaler], memory_share: float = 1.0
+) -> WindowTable:
+    """Return all series' scaled features as one table.
+
+    Args:
+        series: their features.
+        scalers: by instrument.
+        memory_share: of the machine's memory; a larger table is mapped from a file.
+    """
+    rows = sum(len(one) for one in series)
+    size = rows * series[0].features.shape[1] * np.dtype(np.float32).itemsize
+    mapped = size > memory_share * memory_bytes()
+    if mapped:
+        log.info("the windows' table takes %.1f GB: it is mapped from a file", size / 1e9)
+    blocks = (scalers[one.instrument].apply(one.features, one.close_time) for one in series)
+    return WindowTable(blocks, rows if mapped else None)
 
 
 def naive_errors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,11 @@ log = logging.getLogger("fints_pipeline.training")
 
 Precision = Literal["32-true", "bf16-mixed"]
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+def memory_bytes() -> int:
+    """Return the machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def accelerator(hardware: HardwareConfig) -> Literal["cpu", "gpu"]:

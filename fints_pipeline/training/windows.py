@@ -1,8 +1,10 @@
-"""Windows over one resident tensor, gathered by index: no per-item Python."""
+"""Windows over one tensor, resident or mapped, gathered by index: no per-item Python."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import torch
@@ -22,13 +24,22 @@ class WindowTable:
 
     Args:
         blocks: per series an array of shape (T,) or (T, F).
+        mapped_rows: None keeps the table in memory; else the number of all rows: it is then written
+            block by block to a file without a name, in the system's temporary folder, and mapped
+            from there. Windows are the same.
     """
 
-    def __init__(self, blocks: Sequence[NDArray[np.generic]]) -> None:
-        joined = np.concatenate(blocks)
-        kind = np.float32 if joined.dtype.kind == "f" else np.int64
-        self.values = torch.from_numpy(np.ascontiguousarray(joined, dtype=kind))
-        self.offsets = np.cumsum([0, *(len(block) for block in blocks)])[:-1]
+    def __init__(
+        self, blocks: Iterable[NDArray[np.generic]], mapped_rows: int | None = None
+    ) -> None:
+        if mapped_rows is None:
+            kept = list(blocks)
+            joined, lengths = np.concatenate(kept), [len(block) for block in kept]
+            joined = np.ascontiguousarray(joined, dtype=_kind(joined))
+        else:
+            joined, lengths = _mapped(iter(blocks), mapped_rows)
+        self.values = torch.from_numpy(joined)
+        self.offsets = np.cumsum([0, *lengths])[:-1]
         self._offsets = torch.from_numpy(self.offsets.astype(np.int64))
 
     def global_rows(self, series: int, chosen: BoolArray, stride: int = 1) -> Rows:
@@ -55,6 +66,26 @@ class WindowTable:
     def future(self, rows: Tensor, length: int) -> Tensor:
         """Return rows t + 1 … t + length of each t: (B, H) or (B, H, F)."""
         return _gather(self.values, rows + 1, length)
+
+
+def _kind(block: NDArray[np.generic]) -> type[np.generic]:
+    return np.float32 if block.dtype.kind == "f" else np.int64
+
+
+def _mapped(
+    blocks: Iterator[NDArray[np.generic]], rows: int
+) -> tuple[NDArray[np.generic], list[int]]:
+    """Return the rows of all blocks, of which one is in memory at a time, and their lengths."""
+    first = next(blocks)
+    with tempfile.TemporaryFile(prefix="fints-windows-") as file:
+        shape = (rows, *first.shape[1:])
+        table = np.memmap(file, dtype=_kind(first), mode="w+", shape=shape)
+        lengths: list[int] = []
+        for block in chain([first], blocks):
+            done = sum(lengths)
+            table[done : done + len(block)] = block
+            lengths.append(len(block))
+    return table, lengths
 
 
 def _gather(values: Tensor, starts: Tensor, length: int) -> Tensor:

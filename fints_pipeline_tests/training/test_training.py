@@ -14,6 +14,7 @@ from fints_pipeline.tokenizers.config import NOTE, TokenizeConfig
 from fints_pipeline.tokenizers.vocabulary import Vocabulary
 from fints_pipeline.training.bundles import load_model, model_key
 from fints_pipeline.training.predict import predict_model
+from fints_pipeline.training.results import Trained
 from fints_pipeline.walkforward.folds import Fold, Span
 from fints_pipeline_tests.training import toy
 from fints_pipeline_tests.training.conftest import TrainedToy
@@ -61,6 +62,22 @@ def test_the_same_seed_gives_the_same_weights(trained: TrainedToy, tmp_path: Pat
         train.train_model(lake, trained.experiment, trained.fold, name)
         key = model_key("toy", trained.fold.key, name)
         assert lake.bundle_manifest(key).digest == trained.lake.bundle_manifest(key).digest
+
+
+def test_a_table_beyond_the_memorys_share_is_mapped_and_gives_the_same_weights(
+    trained: TrainedToy, toy_lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    hardware = {**trained.experiment.hardware.model_dump(), "memory_share": 1e-12}
+    experiment = toy.changed("patchtst").model_copy(
+        update={"hardware": type(trained.experiment.hardware)(**hardware)}
+    )
+    with caplog.at_level("INFO", "fints_pipeline.training"):
+        mapped = train.train_model(toy_lake, experiment, trained.fold, "patchtst")
+    assert "mapped from a file" in caplog.text
+    resident = trained.results["patchtst"]
+    assert isinstance(resident, Trained)
+    weights = "model.safetensors"
+    assert mapped.manifest.files[weights] == resident.manifest.files[weights]
 
 
 def test_another_seed_gives_other_weights(trained: TrainedToy, toy_lake: Lake) -> None:

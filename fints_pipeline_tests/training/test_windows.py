@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fints_pipeline.training import windows
 from fints_pipeline.training.windows import WindowTable, window_fits
 
 
@@ -22,6 +23,19 @@ def test_gathered_windows_equal_slices_of_their_own_series() -> None:
     assert past[2].tolist() == blocks[1][0:3].tolist()
     assert future[1].tolist() == blocks[0][4:6].tolist()
     assert future[2].tolist() == blocks[1][3:5].tolist()
+
+
+def test_a_mapped_tables_windows_are_the_resident_ones() -> None:
+    rng = np.random.default_rng(1)
+    blocks = [rng.normal(size=(length, 3)) for length in (7, 12, 5)]
+    resident, mapped = WindowTable(blocks), WindowTable(iter(blocks), mapped_rows=24)
+    assert isinstance(windows._mapped(iter(blocks), 24)[0], np.memmap)
+    rows = torch.tensor([4, 6, 12, 22])
+    assert torch.equal(mapped.past(rows, 3), resident.past(rows, 3))
+    assert torch.equal(mapped.future(rows, 1), resident.future(rows, 1))
+    assert torch.equal(mapped.series_of(rows), resident.series_of(rows))
+    ids = [np.arange(4), np.arange(6)]
+    assert torch.equal(WindowTable(ids, mapped_rows=10).values, WindowTable(ids).values)
 
 
 def test_ids_are_gathered_as_integers() -> None:

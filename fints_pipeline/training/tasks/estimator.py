@@ -61,7 +61,7 @@ def fit(job: Job) -> Fitted:
     model, experiment = cast(EstimatorModel, job.model), job.experiment
     series, channels = job.data.series, _channels(experiment, model)
     scalers = fit_scalers(model, job.fold, series, channels, (model.target,))
-    table = scaled_table(series, scalers)
+    table = scaled_table(series, scalers, job.experiment.hardware.memory_share)
     kind = cast(Any, model.network).objective
     config = (
         filled_in(model.network, classes=len(DIRECTION))

@@ -230,7 +230,7 @@ def read_window(job: Job, model: TargetModel, fold: Fold, series: Sequence[Serie
     steps = common_label_steps(job.name, label, series, horizon)
     uncentred = () if model.center_target else (model.target,)
     scalers = fit_scalers(model, fold, series, channels, uncentred)
-    table = scaled_table(series, scalers)
+    table = scaled_table(series, scalers, job.experiment.hardware.memory_share)
     ends = [target_end(s.labels[label].end, s.close_time, horizon) for s in series]
     usable = [~s.is_filled & window_fits(finite_rows(s), lookback, horizon) for s in series]
     what = f"window of {lookback} + {horizon} bars"

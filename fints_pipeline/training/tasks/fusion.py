@@ -123,7 +123,7 @@ def _fit_classes(job: Job, model: FusionModel) -> Fitted:
     )
     lookback = int(cast(Any, config).lookback)
     scalers = fit_scalers(model, fold, series, channels)
-    table = scaled_table(series, scalers)
+    table = scaled_table(series, scalers, job.experiment.hardware.memory_share)
     numbers = [classes.number(s.labels[column].value) for s in series]
     usable = [
         (number >= 0) & ~one.is_filled & window_fits(finite_rows(one), lookback)

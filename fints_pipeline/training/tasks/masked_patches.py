@@ -54,7 +54,7 @@ def fit(job: Job) -> Fitted:
     series = job.data.series
     channels = _channels(experiment, model)
     scalers = fit_scalers(model, job.fold, series, channels, model.uncentred)
-    table = scaled_table(series, scalers)
+    table = scaled_table(series, scalers, job.experiment.hardware.memory_share)
     config = filled_in(model.network, channels=len(channels))
     parts = _split(job, model, table, cast(Any, config))
     rows = {name: by_series(parts[name].rows.numpy(), table.offsets) for name in WEIGHTS_SEE}
