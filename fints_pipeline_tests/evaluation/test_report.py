@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -15,61 +14,8 @@ from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.page import words
 from fints_pipeline.evaluation import artefacts, trials
 from fints_pipeline.evaluation.report.render import SECTIONS, month_grid
-from fints_pipeline_tests.browser import WIDTHS, Browser
+from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
-
-REPORT = BundleKey.of("reports", experiment=EXPERIMENT)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> World:
-    world = World(tmp_path_factory.mktemp("world"))
-    assert backtest.main(arguments(world)) == 0
-    return world
-
-
-@pytest.fixture
-def folder(world: World) -> Path:
-    return world.lake.open_bundle(REPORT)
-
-
-def arguments(world: World) -> list[str]:
-    config = world.locations.backtest_config(EXPERIMENT)
-    return ["--config", str(config), "--lake", str(world.locations.lake_root)]
-
-
-CHARTS = {
-    "equity", "drawdown", "timeline", "calibration", "reliability", "costs", "candles",
-}  # fmt: skip
-
-
-class Tags(HTMLParser):
-    """Every tag with its attributes, and the text outside scripts and styles."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text: list[str] = []
-        self._open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        self._open.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._open or self._open[-1] not in ("script", "style"):
-            self.text.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop() != tag:
-            pass
-
-
-def parsed(folder: Path) -> Tags:
-    tags = Tags()
-    tags.feed((folder / "report.html").read_text(encoding="utf-8"))
-    return tags
-
 
 RULES = """\
 costs: {asset_class: equity, funding_long: 0.05}
@@ -226,34 +172,17 @@ def test_words():
     assert words.percent(None) == words.number(None) == words.money(None, "USD") == "–"
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_page_is_whole_in_a_browser(folder: Path, browser: Browser, width: int, scheme: str):
-    seen = browser.look(folder / "report.html", width, scheme)
-    seen.require_whole(CHARTS)
-    assert seen.sections == list(SECTIONS)
-
-
-@pytest.mark.browser
-def test_a_day_and_a_trade_can_be_chosen(folder: Path, browser: Browser):
-    page, seen = browser.open(folder / "report.html", 1280)
-    x_range = "document.getElementById('candles').layout.xaxis.range.map(Number)"
-    days = page.locator("[data-part=page] option").count()
-    assert days > 1
-    latest = page.locator("[data-part=page]").input_value()
-    assert int(latest) == days - 1
-    page.click("[data-part=before]")
-    assert int(page.locator("[data-part=page]").input_value()) == days - 2
-    whole = page.evaluate(x_range)
-    page.select_option("[data-part=notable]", index=1)
-    assert page.locator("[data-part=trades] tr.chosen").count() == 1
-    best = page.locator("#trades > .scroll tbody tr").first.inner_text().split()
-    chosen = page.locator("[data-part=trades] tr.chosen").inner_text().split()
-    assert chosen[:2] == best[2:4]
-    near = page.evaluate(x_range)
-    assert near[1] - near[0] < whole[1] - whole[0]
-    page.select_option("[data-part=instrument]", index=1)
-    assert page.locator("[data-part=trades] tr.chosen").count() == 0
-    assert seen.errors == []
-    page.close()
+def test_all_three_formats_have_every_section(folder: Path):
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    headings = [line[3:] for line in markdown.splitlines() if line.startswith("## ")]
+    assert headings == list(SECTIONS.values())
+    found = parsed(folder).tags
+    assert [a["id"] for tag, a in found if tag == "section"] == list(SECTIONS)
+    links = [a["href"] for tag, a in found if tag == "a"]
+    assert links[: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
+    content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    assert {"verdict", "curves", "models", "overfitting", "comparison", "fold_table", "costs",
+            "notable_trades", "explanations", "quality", "rules", "lineage", "mlflow", "inputs",
+            "config", "experiment_config", "audit"} <= content.keys()  # fmt: skip
+    model = content["models"]["classifier"]
+    assert {"months", "reliability", "capacity", "inference", "folds"} <= model.keys()

@@ -25,7 +25,7 @@ METHODS = {
 }
 GROUPS = {
     "feature": "by feature", "lag": "by bars back", "family": "by feature family",
-    "field": "by token field", "position": "by bars back",
+    "field": "by token field", "position": "by bars back", "patch": "by patches back",
 }  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def _charted(material: Material) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 
 def _bars(rows: pd.DataFrame) -> Figure:
-    in_order = rows["group"].iloc[0] in ("lag", "position")
+    in_order = bool(rows["name"].astype(str).str.fullmatch(r"\d+").all())
     shown = rows.reindex(rows["value"].abs().sort_values(ascending=False, kind="stable").index)
     shown = shown.head(MOST_BARS)
     if in_order:

@@ -14,7 +14,7 @@
     const time = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
     return withDay ? `${at.getUTCFullYear()}-${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())} ${time}` : time;
   }
-  const amount = (value) => (value < 0 ? "−" : "") + Math.abs(value).toLocaleString("en", { maximumFractionDigits: 2 });
+  const amount = (value) => (value < 0 ? "−" : "") + Math.abs(value).toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   const price = (value) => value.toLocaleString("en", { maximumSignificantDigits: 7 });
 
   function times(page) {
@@ -178,6 +178,8 @@
   }
 
   if (!told.instruments.length) return;
+  const anyTokens = told.instruments.some((one) => one.pages.some((page) => page.tokens.length));
+  part("lanes").closest("label").hidden = !anyTokens;
   options(part("instrument"), told.instruments.map((one) => one.name), 0);
   told.notable.forEach((trade, n) => part("notable").append(new Option(trade.label, n)));
   const last = (instrument) => told.instruments[instrument].pages.length - 1;
