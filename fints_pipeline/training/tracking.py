@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fints_pipeline.training.config import ExperimentConfig
+from fints_pipeline.training.store_lock import one_at_a_time
 
 PARENT_TAG = "fints.experiment_fingerprint"
+ARTIFACTS_VARIABLE = "FINTS_MLFLOW_ARTIFACTS"
+"""Folder or address for the artefacts of new experiments, where no MLflow server keeps them."""
 _PARENT_RUN = "mlflow.parentRunId"
 _LONGEST_PARAMETER = 500  # MLflow refuses longer values on some stores
 
@@ -86,8 +89,8 @@ class MlflowTracker:
     @contextmanager
     def run(self, experiment: ExperimentConfig, fold: str, model: str) -> Iterator[RunLog]:
         """Yield the log of a nested run named ``fold/model``."""
+        parent = parent_run_id(self._mlflow, experiment)  # first: it makes the store's tables
         client = self._mlflow.MlflowClient()
-        parent = parent_run_id(self._mlflow, experiment)
         home = client.get_run(parent).info.experiment_id
         tags = {_PARENT_RUN: parent, "fold": fold, "model": model, **self._tags}
         started = client.create_run(home, tags=tags, run_name=f"{fold}/{model}")
@@ -103,8 +106,14 @@ class MlflowTracker:
 def parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
     """Return the id of the experiment's own run, which is made on first use.
 
-    It is found by the tag that holds the experiment's fingerprint.
+    It is found by the tag that holds the experiment's fingerprint. One process at a time looks and
+    makes what is missing, the store's tables included.
     """
+    with one_at_a_time(mlflow.get_tracking_uri()):
+        return _parent_run_id(mlflow, experiment)
+
+
+def _parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
     client = mlflow.MlflowClient()
     home = _experiment_id(mlflow, client, experiment.experiment)
     wanted = f"tags.`{PARENT_TAG}` = '{experiment.fingerprint}'"
@@ -192,8 +201,13 @@ class _MlflowRun:
 
 
 def _artifact_folder(tracking_uri: str) -> str | None:
-    """Return a folder beside an sqlite store; MLflow would otherwise use the working folder."""
+    """Return where artefacts go: `ARTIFACTS_VARIABLE`'s place, or a folder beside an sqlite store.
+
+    MLflow would otherwise use the working folder. A server has a place of its own: None.
+    """
     prefix = "sqlite:///"
+    if place := os.environ.get(ARTIFACTS_VARIABLE, ""):
+        return place if "://" in place else Path(place).resolve().as_uri()
     if not tracking_uri.startswith(prefix):
         return None
     return (Path(tracking_uri.removeprefix(prefix)).resolve().parent / "artifacts").as_uri()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fints_pipeline_tests.servers.object_store import ACCESS_KEY, SECRET_KEY, object_store
+from fints_pipeline_tests.servers.postgresql import PROGRAMS, PostgreSQL, postgresql
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,11 @@ def bucket(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     name = "lake-" + "".join(char for char in tmp_path.name.lower() if char.isalnum())[-40:]
     boto3.client("s3").create_bucket(Bucket=name)
     return f"s3://{name}/fints"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """Return a running PostgreSQL; `make servers` installs it."""
+    assert PROGRAMS.is_dir(), "make servers"
+    with postgresql() as server:
+        yield server
