@@ -49,7 +49,7 @@ def build(locations: Locations) -> dg.Definitions:
             alarm.failure_alarm,
         ],
         resources=resources(locations),
-        executor=dg.in_process_executor,
+        executor=jobs.default_executor,
     )
 
 

@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from fints_pipeline.defs import executors
+from fints_pipeline.defs.executors import Executors
 from fints_pipeline.defs.instrument import SERIES_ASSETS
 
 FOLD_ASSETS: dict[str, tuple[str, ...]] = {
@@ -9,6 +11,10 @@ FOLD_ASSETS: dict[str, tuple[str, ...]] = {
     "train": ("trained_models", "predictions"),
 }
 """Assets of the jobs over folds, in the order in which they run."""
+
+_ON = Executors.from_environment()
+default_executor = executors.definition(_ON.default)
+_training_executor = executors.definition(_ON.training)
 
 ingest = dg.define_asset_job(
     "ingest",
@@ -39,11 +45,13 @@ pretrain = dg.define_asset_job(
     "pretrain",
     dg.AssetSelection.assets(*FOLD_ASSETS["pretrain"]),
     description="Vocabulary of one fold, and the models that its other models start from.",
+    executor_def=_training_executor,
 )
 train = dg.define_asset_job(
     "train",
     dg.AssetSelection.assets(*FOLD_ASSETS["train"]),
     description="The other models of one fold, and what its models predict.",
+    executor_def=_training_executor,
 )
 backtest = dg.define_asset_job(
     "backtest",

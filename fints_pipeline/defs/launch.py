@@ -10,6 +10,7 @@ from dagster._core.execution.api import execute_run_iterator
 from dagster._core.utils import make_new_run_id
 
 from fints_pipeline.base.errors import UserError
+from fints_pipeline.defs import executors
 from fints_pipeline.defs.home import opened_instance
 from fints_pipeline.defs.instrument import SERIES_ASSETS
 from fints_pipeline.defs.jobs import needed_assets
@@ -110,7 +111,7 @@ class Launcher:
             RuntimeError: it failed otherwise.
         """
         selection = frozenset(map(dg.AssetKey, assets)) if assets is not None else None
-        definition = self._definitions.resolve_job_def(job).get_subset(asset_selection=selection)
+        definition = self._here(job).get_subset(asset_selection=selection)
         run_id = make_new_run_id()
         failures = []
         with kept_open(self._instance, run_id):
@@ -131,6 +132,13 @@ class Launcher:
         ended = self._instance.get_run_by_id(run_id)
         if ended is None or not ended.is_success:
             raise RuntimeError(f"job {job} failed, run {run_id}")
+
+    def _here(self, job: str) -> dg.JobDefinition:
+        """Return a job whose steps run in this process, whatever executor it has elsewhere."""
+        definition = self._definitions.resolve_job_def(job)
+        if definition.executor_def.name == dg.in_process_executor.name:
+            return definition
+        return definition._copy(executor_def=executors.definition(executors.InProcess()))
 
 
 def _partition_tags(key: str) -> dict[str, str]:

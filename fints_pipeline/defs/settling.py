@@ -9,6 +9,8 @@ from dagster._core.events import DagsterEventType, JobFailureData, RunFailureRea
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
+from fints_pipeline.defs.hosts import HOST_TAG, here, is_shared
+
 IN_PROGRESS = (
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -32,25 +34,30 @@ class Settled:
     why: str
 
 
-def settle(instance: dg.DagsterInstance, now: float, *, launching: bool = True) -> list[Settled]:
+def settle(
+    instance: dg.DagsterInstance, now: float, *, launching: bool = True, host: str | None = None
+) -> list[Settled]:
     """End the runs whose process on this machine is gone, and free their pool slots.
 
     A run that was started is reported as failed, which lets a retry policy take it up; one that was
-    being cancelled is reported as cancelled. Does nothing for instances that launch runs
-    elsewhere (containers, a cluster): their launchers know better.
+    being cancelled is reported as cancelled. Where machines share a database, each settles its own.
+    Does nothing for instances that launch runs elsewhere (a cluster): their launchers know better.
 
     Args:
         instance: Where runs are recorded.
         now: Seconds since the epoch.
         launching: Whether something may be launching runs right now; if not, a run that is starting
             without a process is settled at once.
+        host: The machine whose runs to settle; this one unless given.
     """
     if not isinstance(instance.run_launcher, DefaultRunLauncher):
         return []
     settled = []
-    patience = LAUNCH_SECONDS if launching else 0.0
+    patience = LAUNCH_SECONDS if launching or is_shared(instance) else 0.0
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(IN_PROGRESS))):
         age = now - record.update_timestamp.timestamp()
+        if record.dagster_run.tags.get(HOST_TAG) not in (None, host or here()):
+            continue
         if why := _cause_of_death(instance, record.dagster_run, age, patience):
             _end(instance, record.dagster_run, why)
             settled.append(Settled(record.dagster_run.run_id, why))
@@ -61,6 +68,9 @@ def _cause_of_death(
     instance: dg.DagsterInstance, run: dg.DagsterRun, age: float, patience: float
 ) -> str | None:
     known = _seen(instance, run.run_id)
+    if known and HOST_TAG not in run.tags and is_shared(instance):
+        # Which machine's number that is, is written down with its first step.
+        return "It never came to its first step." if age >= patience else None
     if not known:
         return "It was never started: what launched it has ended." if age >= patience else None
     pid, seen = known[-1]

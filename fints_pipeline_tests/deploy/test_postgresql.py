@@ -1,17 +1,16 @@
 """Dagster and MLflow on PostgreSQL, by configs/deploy/dagster-postgres.yaml alone."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from fints_pipeline.base.lake import Lake
-from fints_pipeline.data.synthetic import make_market
+from fints_pipeline.defs.settling import settle
+from fints_pipeline_tests.deploy.installation import Installation
 from fints_pipeline_tests.servers.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.server
@@ -33,58 +32,32 @@ with MlflowTracker(mlflow).run(toy.experiment(), "2024-01-01", "mlm") as log:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Folders, databases and environment of an installation on PostgreSQL."""
+class Place(Installation):
+    """An installation on PostgreSQL."""
 
-    root: Path
-    project: Path
-    server: PostgreSQL
-    dagster: str
-    mlflow: str
+    server: PostgreSQL = field(kw_only=True)
 
-    def environment(self, home: str = "dagster") -> dict[str, str]:
-        """Return the environment of a process whose Dagster home has this name."""
-        folder = self.root / home
-        folder.mkdir(exist_ok=True)
-        config = folder / "dagster.yaml"
-        if not config.exists():
-            config.symlink_to(self.project / "configs" / "deploy" / "dagster-postgres.yaml")
-        return {
-            **os.environ,
-            "DAGSTER_HOME": str(folder),
-            "FINTS_POSTGRES_URL": self.dagster,
-            "MLFLOW_TRACKING_URI": self.mlflow,
-            "FINTS_MLFLOW_ARTIFACTS": str(self.root / "artifacts"),
-            "FINTS_LAKE": str(self.root / "lake"),
-            "FINTS_INBOX": str(self.root / "inbox"),
-            "FINTS_CONFIGS": str(self.root / "configs"),
-        }
+    @property
+    def dagster(self) -> str:
+        """Address of Dagster's database."""
+        return self.variables["FINTS_POSTGRES_URL"]
 
-    def python(self, *arguments: str, home: str = "dagster") -> subprocess.Popen[str]:
-        """Start Python."""
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self.project,
-            env=self.environment(home),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def execute(self, job: str, **partition: str) -> None:
-        """Run a job as continuous integration does."""
-        tags = {f"dagster/partition{'/' if name else ''}{name}": key
-                for name, key in partition.items()}  # fmt: skip
-        command = ["-m", "dagster", "job", "execute", "-m", "fints_pipeline.definitions"]
-        run = self.python(*command, "-j", job, "--tags", json.dumps(tags))
-        said = run.communicate()[0]
-        assert run.returncode == 0, said[-4000:]
+    @property
+    def mlflow(self) -> str:
+        """Address of MLflow's database."""
+        return self.variables["MLFLOW_TRACKING_URI"]
 
 
 @pytest.fixture
 def place(tmp_path: Path, project: Path, postgres: PostgreSQL) -> Place:
     """Return a place whose databases are empty."""
-    return Place(tmp_path, project, postgres, postgres.database(), postgres.database())
+    variables = {
+        "FINTS_POSTGRES_URL": postgres.database(),
+        "MLFLOW_TRACKING_URI": postgres.database(),
+        "FINTS_MLFLOW_ARTIFACTS": str(tmp_path / "artifacts"),
+    }
+    instance = "configs/deploy/dagster-postgres.yaml"
+    return Place(tmp_path, project, variables, instance, server=postgres)
 
 
 @pytest.mark.parametrize("homes", ["one home", "a home each"])
@@ -109,3 +82,63 @@ def test_eight_processes_may_train_first_at_once(place: Place) -> None:
     parents = "SELECT count(DISTINCT value) FROM tags WHERE key = 'mlflow.parentRunId'"
     assert ask(place.mlflow, parents) == "1"
     assert ask(place.mlflow, "SELECT count(*) FROM runs") == "9"
+
+
+@pytest.mark.slow
+def test_the_jobs_leave_their_records_in_the_database(place: Place) -> None:
+    place.deliver()
+    place.execute("ingest")
+    for month in ("2024-07", "2024-08"):
+        place.execute("data", instrument="synthetic.EDGE", month=month)
+    place.execute("folds")
+    ask = place.server.ask
+    known = "SELECT partition FROM dynamic_partitions WHERE partitions_def_name = 'folds'"
+    folds = ask(place.dagster, f"{known} AND partition LIKE 'tiny.%'").split()
+    for job in ("pretrain", "train"):
+        place.execute(job, all=folds[0])
+    place.execute("backtest", all="tiny")
+    assert ask(place.dagster, "SELECT count(*) FROM runs WHERE status = 'SUCCESS'") == "7"
+    made = (
+        "SELECT DISTINCT partition FROM event_logs WHERE asset_key = '[\"bars\"]' "
+        "AND dagster_event_type = 'ASSET_MATERIALIZATION' ORDER BY partition"
+    )
+    months = ["synthetic.EDGE|2024-07", "synthetic.EDGE|2024-08"]
+    assert ask(place.dagster, made).split() == months
+    checks = "SELECT count(*) FROM asset_check_executions WHERE execution_status = 'SUCCEEDED'"
+    assert int(ask(place.dagster, checks)) > 10
+    models = "SELECT value FROM tags WHERE key = 'model' ORDER BY value"
+    assert ask(place.mlflow, models).split() == ["classifier", "mlm", "patchtst"]
+    assert list((place.root / "artifacts").rglob("*.safetensors"))
+    assert not list((place.root / "dagster").rglob("*.db"))
+    assert not (place.project / "mlruns").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_settled_on_its_own_machine_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.deliver()
+    place.execute("ingest")
+    run = place.start("data", instrument="synthetic.EDGE", month="2024-07")
+    noted = "SELECT value FROM run_tags WHERE key = 'fints/host'"
+    until(lambda: len(place.server.ask(place.dagster, noted).split()) == 2)  # ingest's, and its
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    for name, value in place.environment().items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.from_config(str(place.root / "dagster")) as instance:
+        assert settle(instance, time.time() + 1e6, launching=False, host="elsewhere") == []
+        (settled,) = settle(instance, time.time(), launching=False)
+        killed = instance.get_run_by_id(settled.run_id)
+        assert killed is not None
+        assert killed.status == dg.DagsterRunStatus.FAILURE
+    place.execute("data", instrument="synthetic.EDGE", month="2024-07")
+    assert "2024-07" in place.lake.months("tokens", "5m", "synthetic.EDGE")
+    assert list((place.root / "lake").rglob(".tmp-*")) == []
+
+
+def until(happened: Callable[[], bool], patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -1,0 +1,141 @@
+"""Where the steps of a run are executed: in its process, or by workers that a YAML file names."""
+
+import os
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+from dagster._core.executor.base import Executor
+from pydantic import Field
+
+from fints_pipeline.base.config import Config, load_config
+from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.defs.hosts import HOST_TAG, here, is_shared
+
+VARIABLE = "FINTS_EXECUTORS"
+"""Names the YAML file; without it every step runs in its run's process."""
+
+
+class InProcess(Config):
+    """One step after the other in the run's own process."""
+
+    kind: Literal["in_process"] = "in_process"
+
+
+class Dask(Config):
+    """Workers of a Dask cluster.
+
+    Attributes:
+        kind: says so.
+        address: of a scheduler that runs already, such as ``tcp://scheduler:8786``.
+        workers: processes on this machine, started for each run, where there is no address.
+    """
+
+    kind: Literal["dask"]
+    address: str | None = None
+    workers: int = Field(2, ge=1)
+
+
+class Ray(Config):
+    """Jobs of a Ray cluster, one a step.
+
+    Attributes:
+        kind: says so.
+        address: of the cluster's job server, such as ``http://head:8265``.
+        cpus: that a step takes.
+        gpus: that a step takes.
+        environment: names of this process's variables that a step gets, beside the `FINTS_` ones,
+            Dagster's home and MLflow's.
+    """
+
+    kind: Literal["ray"]
+    address: str
+    cpus: float = Field(1, gt=0)
+    gpus: float = Field(0, ge=0)
+    environment: tuple[str, ...] = ()
+
+
+ExecutorConfig = Annotated[InProcess | Dask | Ray, Field(discriminator="kind")]
+
+
+class Executors(Config):
+    """Executors of the jobs.
+
+    Attributes:
+        default: of all jobs but these two.
+        training: of `pretrain` and `train`.
+    """
+
+    default: ExecutorConfig = InProcess()
+    training: ExecutorConfig = InProcess()
+
+    @classmethod
+    def from_environment(cls) -> "Executors":
+        """Return those of the file that `VARIABLE` names.
+
+        Raises:
+            ConfigError: the file is missing or wrong.
+        """
+        path = os.environ.get(VARIABLE, "")
+        return load_config(path, cls) if path else cls()
+
+
+def definition(config: ExecutorConfig) -> dg.ExecutorDefinition:
+    """Return Dagster's executor, which notes the machine of a run where that could be another one.
+
+    Raises:
+        ConfigError: what it needs is not installed.
+    """
+    base = _base(config)
+
+    def create(context: Any) -> Executor:
+        return _Noting(base.executor_creation_fn(context))
+
+    return dg.ExecutorDefinition(
+        name=base.name,
+        config_schema=base.config_schema,
+        requirements=base.get_requirements({}),
+        executor_creation_fn=create,
+        description=base.description,
+    )
+
+
+def _base(config: ExecutorConfig) -> dg.ExecutorDefinition:
+    """Return the executor itself; what is only needed for it is imported only here."""
+    try:
+        if isinstance(config, Dask):
+            from fints_pipeline.defs.dask_workers import dask_executor
+
+            return dask_executor(config.address, config.workers)
+        if isinstance(config, Ray):
+            from fints_pipeline.defs.ray_jobs import ray_executor
+
+            return ray_executor(config.address, config.cpus, config.gpus, config.environment)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the executor {config.kind!r} needs {error.name}, which is not installed",
+            where=f"{VARIABLE}={os.environ.get(VARIABLE)}",
+            fix="run `make deploy`",
+        ) from None
+    return dg.in_process_executor
+
+
+class _Noting(Executor):
+    """Tags the run with its machine, in the run's process, and lets another executor go on."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    @property
+    def retries(self):
+        return self._executor.retries
+
+    @property
+    def step_dependency_config(self):
+        return self._executor.step_dependency_config
+
+    def execute(self, plan_context, execution_plan) -> Iterator[Any]:
+        instance = plan_context.instance
+        if is_shared(instance):
+            instance.add_run_tags(plan_context.run_id, {HOST_TAG: here()})
+        yield from self._executor.execute(plan_context, execution_plan)
