@@ -99,11 +99,11 @@ def test_a_run_starts_a_cluster_of_its_own_and_stops_at_a_failed_step(
     dask.execute("data", instrument="synthetic.EDGE", month="2024-07")
     assert dask.digests("tokens")
     config = tmp_path / "dask" / "configs" / "data" / "synthetic.yaml"
-    config.write_text(config.read_text() + "\nno_such_key: 1\n")
+    config.write_text("{")
     failed = dask.start("data", instrument="synthetic.WALKA", month="2024-07")
     said = failed.communicate()[0]
     assert failed.returncode == 1
-    assert "no_such_key" in said
+    assert "not valid YAML" in said
     home = str(tmp_path / "dask" / "dagster")
     with dg.DagsterInstance.from_config(home) as instance:
         run = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))[0]
