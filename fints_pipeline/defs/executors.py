@@ -86,7 +86,7 @@ def definition(config: ExecutorConfig) -> dg.ExecutorDefinition:
     Raises:
         ConfigError: what it needs is not installed.
     """
-    base = _base(config)
+    base: Any = _base(config)  # its parts are typed more widely than those of a new one
 
     def create(context: Any) -> Executor:
         return _Noting(base.executor_creation_fn(context))
