@@ -24,7 +24,7 @@ from fints_pipeline.data.taken import PENDING, Intake, Record, known, read_recor
 from fints_pipeline.data.tickers import Spell, TickerHistory
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
-_WRITERS = 8
+_WRITERS = 4
 
 
 @dataclass(frozen=True)

@@ -74,11 +74,11 @@ def split_doubts(days: Rows, recorded: Mapping[date, float], tolerance: float) -
     for i in range(1, len(rows)):
         day = rows[i]["session"].date()
         ratio = rows[i - 1]["close"] / rows[i]["open"]
-        moved = _volume_ratio(volume, i)
         if day in recorded:
-            words = _unshown(day, ratio, moved, recorded[day])
+            words = _unshown(day, ratio, _volume_ratio(volume, i), recorded[day])
             unshown += [words] if words else []
         elif abs(math.log(ratio)) > math.log(RATIOS[0]) - tolerance:
+            moved = _volume_ratio(volume, i)
             words = _unrecorded(rows[i - 1], rows[i], ratio, moved, tolerance)
             unrecorded += [words] if words else []
     return SplitDoubts(tuple(unrecorded), tuple(unshown))

@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
 
+import pyarrow as pa
+
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import (
@@ -40,7 +42,7 @@ from fints_pipeline.data.taken import Intake
 from fints_pipeline.data.tickers import ContestedTickerError, TickerHistory, from_written, written
 
 FOLDER = "staging"
-MOST_ROWS = 500_000
+MOST_ROWS = 250_000
 """Rows that are held in memory before they are written: a slice that several archives touch is
 written once, and memory does not grow with the number of archives."""
 Progress = Callable[[int, int, str], None]
@@ -224,6 +226,8 @@ class _Stager:
             intakes = commit(self.lake, [pending for _, pending in batch])
             for (delivery, _), intake in zip(batch, intakes, strict=True):
                 self._done(delivery, intake)
+            # Arrow keeps what it freed, a little more with each batch.
+            pa.default_memory_pool().release_unused()
 
     def _done(self, delivery: Delivery, intake: Intake) -> None:
         entry = self.index.get(delivery.path)

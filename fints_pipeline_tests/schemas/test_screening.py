@@ -171,3 +171,60 @@ def test_a_check_of_neighbours_sees_the_whole_column() -> None:
     schema = pa.DataFrameSchema({"x": spec})
     assert is_valid(schema, pyarrow.table({"x": [1.0, 2.0, 3.0]}))
     assert not is_valid(schema, pyarrow.table({"x": [1.0, 3.0, 2.0]}))
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_the_rules_of_bars_equal_plain_words(data: st.DataObject) -> None:
+    frame = good(BARS, data.draw(st.integers(2, 20)), data.draw(st.integers(0, 20)))
+    for _ in range(data.draw(st.integers(0, 4))):
+        name = data.draw(st.sampled_from([*BARS.arrow_schema.names[1:10], "is_halted"]))
+        row, other = (data.draw(st.integers(0, len(frame) - 1)) for _ in range(2))
+        column = frame[name].copy()
+        column[row] = frame[name][other]
+        frame = frame.assign(**{name: column})
+    closes = frame["close_time"].tolist()
+    words = {
+        "close_time_strictly_ascending": [
+            i == 0 or closes[i] > closes[i - 1] for i in range(len(closes))
+        ],
+        "high_is_highest": [b.high == max(b.open, b.high, b.low, b.close) for b in rows(frame)],
+        "low_is_lowest": [b.low == min(b.open, b.high, b.low, b.close) for b in rows(frame)],
+        "lies_in_session": [
+            b.session_open <= b.open_time and b.close_time <= b.session_close for b in rows(frame)
+        ],
+        "no_trade_no_open": [
+            b.opens_filled or not (b.is_filled or b.is_halted) for b in rows(frame)
+        ],
+    }
+    for check in BARS.schema.checks:
+        assert check._check_fn(frame).tolist() == words[check.name], check.name
+    passes = all(all(truths) for truths in words.values())
+    assert is_valid(BARS.schema, to_arrow(frame, BARS.arrow_schema)) == passes
+
+
+def rows(frame: pd.DataFrame) -> list:
+    return list(frame.itertuples())
+
+
+@given(
+    st.lists(NUMBERS.filter(lambda x: x is not None), min_size=1, max_size=4),
+    st.sampled_from([0.2, 1.0]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_every_interval_is_panderas(
+    values: list, bound: float, least_included: bool, most_included: bool
+) -> None:
+    checks = [
+        pa.Check.gt(bound),
+        pa.Check.ge(bound),
+        pa.Check.lt(bound),
+        pa.Check.le(bound),
+        pa.Check.in_range(bound, 100, least_included, most_included),
+    ]
+    table = pyarrow.table({"x": pyarrow.array(values, pyarrow.float64())})
+    for check in checks:
+        spec = column("float64", pyarrow.float64(), "x", nullable=True, checks=[check])
+        contract = TableContract("t", pa.DataFrameSchema({"x": spec}, strict=True, ordered=True))
+        assert is_valid(contract.schema, table) == pandera_accepts(contract, table), check.name
