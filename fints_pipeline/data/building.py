@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.errors import SchemaError, UserError
 from fints_pipeline.base.lake import Lake, series_key
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.slices import RAW_BARS
@@ -53,7 +53,7 @@ def build_changed(
 ) -> list[BuiltInstrument]:
     """Build the bars of every slice that changed, or whose corporate actions did, or has none yet.
 
-    One month that cannot be built stops no other.
+    One month that cannot be built stops no other; nor can one whose clock does not fit its market.
 
     Args:
         lake: The lake.
@@ -87,6 +87,9 @@ def _build(due: Sequence[_Due]) -> list[BuiltInstrument]:
         for done, (lake, config, instrument, months) in zip(built, due, strict=True):
             for month in months:
                 try:
+                    check = partition.clock(lake, config, instrument, month)
+                    if not check.passed:
+                        raise SchemaError(check.reason)
                     result = partition.compute(lake, config, instrument, month)
                 except UserError as error:
                     done.failures.append((month, error.what))

@@ -46,6 +46,7 @@ class ClockReport:
         suggested: The zone that would fit, None where the check passed.
         reason: One sentence.
         evidence: Of the declared zone, then of the suggested one.
+        never_rests: Whether the market has no hours to compare with.
     """
 
     passed: bool
@@ -53,6 +54,7 @@ class ClockReport:
     suggested: str | None
     reason: str
     evidence: tuple[ClockEvidence, ...] = ()
+    never_rests: bool = False
 
     def to_markdown(self) -> str:
         """Return the reason and the evidence as a table."""
@@ -98,7 +100,7 @@ def check_clock(
             if hours is None
             else f"fewer than {FEWEST_SESSIONS} sessions to compare with"
         )
-        return ClockReport(True, timezone, None, why)
+        return ClockReport(True, timezone, None, why, never_rests=hours is None)
     step = np.timedelta64(step_minutes, "m")
     found = gather(timezone, stamps, active, hours, step)
     if found.misfit_minutes <= TOLERANCE_MINUTES:

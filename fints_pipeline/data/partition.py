@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_pandas
@@ -16,15 +18,17 @@ from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.base.time import minutes
 from fints_pipeline.data import bars
-from fints_pipeline.data.calendars import naive_utc
 from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.quality import QualityReport
 from fints_pipeline.data.rows import RAW_COLUMNS
+from fints_pipeline.data.slices import RAW_BARS
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
 CODE_VERSION = "2"
+MONTHS_AROUND = 3
+"""Further months that the clock check looks at where one holds too few openings."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,33 @@ def compute(
 def clock(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> ClockReport:
     """Return whether the month's stamps fit the hours of their market.
 
+    A market that rests at weekends alone shows its clock a few times a month: there, the months
+    before count as well, or those after where there are none.
+
     Raises:
         KeyNotFoundError: no archive holds rows of that month.
     """
-    raw = to_pandas(lake.read(_raw_key(config, instrument, month)))
-    activity = raw["volume"] if config.has_volume else raw["high"] - raw["low"]
+    known = lake.months(RAW_BARS, config.base_frequency, instrument)
+    place = known.index(month) if month in known else len(known)
+    around = [*known[:place][::-1], *known[place + 1 :]][:MONTHS_AROUND]
+    report = _clock(lake, config, instrument, [month])
+    for count in range(1, len(around) + 1):
+        if report.evidence or report.never_rests:
+            break
+        report = _clock(lake, config, instrument, sorted([month, *around[:count]]))
+    return report
+
+
+def _clock(
+    lake: Lake, config: DatasetConfig, instrument: str, months: Sequence[str]
+) -> ClockReport:
+    columns = ["open_time", *(["volume"] if config.has_volume else ["high", "low"])]
+    keys = [_raw_key(config, instrument, month) for month in months]
+    raw = pa.concat_tables([lake.read(key, columns) for key in keys])
+    activity = raw["volume"] if config.has_volume else pc.subtract(raw["high"], raw["low"])
     return check_clock(
-        naive_utc(raw["open_time"]),
-        activity.to_numpy(float),
+        pc.cast(raw["open_time"], pa.timestamp("us")).to_numpy(),
+        activity.to_numpy().astype(float),
         config.calendar_of(config.symbol(instrument)),
         config.timezone,
         minutes(config.base_frequency),
@@ -111,7 +134,7 @@ def write(
 
 
 def _raw_key(config: DatasetConfig, instrument: str, month: str) -> TableKey:
-    return series_key("raw_bars", config.base_frequency, instrument, month)
+    return series_key(RAW_BARS, config.base_frequency, instrument, month)
 
 
 def _actions_key(instrument: str) -> TableKey:

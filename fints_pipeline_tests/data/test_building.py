@@ -1,14 +1,18 @@
+from datetime import date
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from fints_pipeline.base.errors import CalendarError
 from fints_pipeline.base.lake import Lake, series_key
 from fints_pipeline.data import building, partition
 from fints_pipeline.data.building import build_changed
+from fints_pipeline.data.calendars import calendar_for, naive_utc
 from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline_tests.data.archive_builders import FIRST_MS, good_zip, klines, write
-from fints_pipeline_tests.data.datasets import binance
+from fints_pipeline_tests.data.datasets import binance, histdata
 
 MONTH_MS = 31 * 86_400_000
 NAMES = ("AAA-1m-2023-01.zip", "BBB-1m-2023-01.zip")
@@ -21,6 +25,38 @@ def inbox(tmp_path: Path) -> Path:
         write(tmp_path / "inbox" / name, good_zip(name.replace("zip", "csv"), content))
         content += klines(1, FIRST_MS + MONTH_MS + 600_000)
     return tmp_path / "inbox"
+
+
+def minutes_of_fx(zone: str) -> bytes:
+    """Return five summer weeks of FX minutes as HistData writes them, on a zone's clock."""
+    schedule = calendar_for("fx_24_5").schedule(date(2023, 6, 4), date(2023, 7, 7))
+    utc = np.concatenate(
+        [
+            np.arange(start, end, np.timedelta64(1, "m"))
+            for start, end in zip(
+                naive_utc(schedule["start"]), naive_utc(schedule["end"]), strict=True
+            )
+        ]
+    )
+    local = pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(zone)
+    return "".join(
+        f"{stamp};1.1;1.2;1.0;1.1;0\n" for stamp in local.strftime("%Y%m%d %H%M%S")
+    ).encode()
+
+
+def test_months_on_a_wrong_clock_are_not_built(tmp_path: Path, lake: Lake):
+    """The market rests at weekends alone: a month by itself shows too few of them."""
+    name = "DAT_ASCII_EURUSD_M1_2023.csv"
+    content = minutes_of_fx("America/New_York")
+    write(tmp_path / "inbox" / "x.zip", good_zip(name, content))
+    for zone, built, failed in (("EST", 0, 2), ("America/New_York", 2, 0)):
+        config = histdata(timezone=zone)
+        report = stage_inbox(tmp_path / "inbox", lake, [config])
+        (found,) = build_changed(lake, [config], report)
+        assert (found.months, len(found.failures)) == (built, failed)
+        assert all("set `timezone: America/New_York`" in why for _, why in found.failures)
+    months = [key["month"] for key in lake.keys("bars")]
+    assert set(months) == {"2023-06", "2023-07"}
 
 
 def digests(lake: Lake) -> dict[str, str]:

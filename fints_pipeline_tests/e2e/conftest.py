@@ -1,4 +1,6 @@
+import io
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,22 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.synthetic import make_market
 
 CONFIGS = Path(__file__).parent / "configs"
+
+
+TWEET = b'{"text": ["strong", "growth"], "created_at": "Thu Aug 01 13:30:00 +0000 2024"}'
+
+
+def bring_from_outside(locations: Locations) -> None:
+    """Put a series and a tweet about EDGE into the inbox, and let news be counted on bars."""
+    days = [f"2024-08-{day:02d},1,1,1,{day}" for day in range(1, 31)]
+    table = "\n".join(["DATE,OPEN,HIGH,LOW,CLOSE", *days, ""])
+    (locations.inbox / "vix-made-up.csv").write_text(table, encoding="utf-8")
+    with tarfile.open(locations.inbox / "news.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("tweets/EDGE/2024-08-01")
+        member.size = len(TWEET)
+        archive.addfile(member, io.BytesIO(TWEET))
+    config = locations.configs / "data" / "synthetic.yaml"
+    config.write_text(config.read_text() + "\nnews:\n  - {source: stocknet}\n")
 
 
 def point_at(root: Path, patch: pytest.MonkeyPatch) -> None:
@@ -24,6 +42,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory, project: Path) -> Locatio
     shutil.copytree(project / "configs", locations.configs)
     shutil.copytree(CONFIGS, locations.configs, dirs_exist_ok=True)
     make_market(locations.inbox / "synthetic", first_month="2024-07", last_month="2024-08")
+    bring_from_outside(locations)
     (root / "dagster").mkdir()
     shutil.copy(project / "dagster.yaml", root / "dagster")
     with pytest.MonkeyPatch.context() as patch:

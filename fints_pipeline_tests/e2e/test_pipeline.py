@@ -124,7 +124,16 @@ def test_every_check_of_a_fold_was_made_and_shows_its_evidence(finished: Locatio
                 assert record.evaluation.passed or spec.name == "drift", evidence
 
 
-TABLES = ("bars", "features", "labels", "brooks_tokens", "predictions")
+TABLES = (
+    "exogenous_series",
+    "news_items",
+    "bars",
+    "news_bars",
+    "features",
+    "labels",
+    "brooks_tokens",
+    "predictions",
+)
 LINKS = {
     "trained_models": "mlflow_run",
     "pretrained_models": "mlflow_run",
