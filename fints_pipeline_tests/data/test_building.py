@@ -28,8 +28,8 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def minutes_of_fx(zone: str) -> bytes:
-    """Return five summer weeks of FX minutes as HistData writes them, on a zone's clock."""
-    schedule = calendar_for("fx_24_5").schedule(date(2023, 6, 4), date(2023, 7, 7))
+    """Return six summer weeks of FX minutes as HistData writes them, on a zone's clock."""
+    schedule = calendar_for("fx_24_5").schedule(date(2023, 6, 4), date(2023, 7, 14))
     utc = np.concatenate(
         [
             np.arange(start, end, np.timedelta64(1, "m"))
