@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fints_pipeline.base.config import Config, load_config, read_yaml
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
-from fints_pipeline.base.lake.lineage import Staleness, staleness
+from fints_pipeline.base.lake.lineage import Known, Staleness, staleness
 from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
@@ -78,6 +78,13 @@ class Instrument:
         """Return the instrument over another lake, with the configs that were read already."""
         other = copy(self)
         other.lake = lake
+        return other
+
+    def sibling(self, name: str) -> Instrument:
+        """Return another instrument of the data set, with the configs that were read already."""
+        other = copy(self)
+        other.name = name
+        other.__dict__.pop("tables", None)  # they depend on the symbol's tick and sessions
         return other
 
     @cached_property
@@ -153,10 +160,17 @@ class Instrument:
         """Return the partitions of the lake that one partition of an asset consists of."""
         return [series_key(each.table, each.freq, self.name, month) for each in self.tables[asset]]
 
-    def stale(self, asset: str, month: str) -> tuple[Staleness, ...]:
-        """Return what of an asset's month is missing or out of date; empty when it is current."""
+    def stale(self, asset: str, month: str, known: Known | None = None) -> tuple[Staleness, ...]:
+        """Return what of an asset's month is missing or out of date; empty when it is current.
+
+        Args:
+            asset: The asset.
+            month: The month.
+            known: A snapshot to go by; by default the lake as it is now.
+        """
         pairs = zip(self.keys(asset, month), self.tables[asset], strict=True)
-        found = (staleness(self.lake, key, expected=each.lineage) for key, each in pairs)
+        known = self.lake if known is None else known
+        found = (staleness(known, key, expected=each.lineage) for key, each in pairs)
         return tuple(item for item in found if item)
 
     @cached_property

@@ -169,6 +169,14 @@ class BucketStore:
             found = sorted(self._path(one["Key"]) for one in self._list(path))
         yield from (one for one in found if one.name == name)
 
+    def stamps(self, path: PurePosixPath, name: str) -> Iterator[tuple[str, str]]:
+        """List the keys with their ETags."""
+        start, end = len(self._below(PurePosixPath())), f"/{name}"
+        with self._clear_errors(path):
+            for one in self._list(path):
+                if one["Key"].endswith(end):
+                    yield one["Key"][start : -len(end)], one["ETag"]
+
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Hold a lease; what is uploaded meanwhile is checked against it."""

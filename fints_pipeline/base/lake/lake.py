@@ -147,6 +147,14 @@ class Lake:
             )
         return Footer.from_json(metadata[FOOTER_KEY], str(path))
 
+    def digest(self, key: TableKey) -> str:
+        """Return the digest of an existing partition's content."""
+        return self.footer(key).digest
+
+    def lineage(self, key: TableKey) -> Lineage:
+        """Return where an existing partition comes from."""
+        return self.footer(key).lineage
+
     def read_range(
         self,
         table: str,

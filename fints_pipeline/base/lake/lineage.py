@@ -7,15 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake.footer import Lineage
 from fints_pipeline.base.lake.keys import TableKey
-from fints_pipeline.base.lake.lake import Lake
 
 ABSENT = ""
 """Recorded in place of a digest when an input that would have been used did not exist."""
 _BEFORE = "before "
+
+
+class Known(Protocol):
+    """What staleness asks: a `Lake`, which looks each time, or a `Snapshot` of one."""
+
+    def exists(self, key: TableKey) -> bool:
+        """Return whether a partition is there."""
+        ...
+
+    def digest(self, key: TableKey) -> str:
+        """Return the digest of one that is."""
+        ...
+
+    def lineage(self, key: TableKey) -> Lineage:
+        """Return where one that is there comes from."""
+        ...
+
+    def months(self, table: str, freq: str, instrument: str) -> list[str]:
+        """Return the months that are there, ascending."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,7 @@ class Staleness:
         return bool(self.reasons)
 
 
-def digests(lake: Lake, keys: Iterable[TableKey]) -> dict[str, str]:
+def digests(lake: Known, keys: Iterable[TableKey]) -> dict[str, str]:
     """Return each partition's current digest by its key's string, or `ABSENT`."""
     return {str(key): _digest(lake, key) for key in keys}
 
@@ -51,17 +71,17 @@ def any_before(key: TableKey) -> TableKey:
     return TableKey(key.table, (*series, (name, _BEFORE + month)))
 
 
-def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> Staleness:
+def staleness(lake: Known, key: TableKey, *, expected: Lineage | None = None) -> Staleness:
     """Compare what a partition was made from with what is there now.
 
     Args:
-        lake: The lake.
+        lake: The lake, or a snapshot of it.
         key: The partition in question.
         expected: When given, its code version and config fingerprint must match too.
     """
     if not lake.exists(key):
         return Staleness(key, ("missing",))
-    made = lake.footer(key).lineage
+    made = lake.lineage(key)
     current = {name: current_digest(lake, name) for name in sorted(made.inputs)}
     reasons = [
         _reason(name, made.inputs[name], now)
@@ -75,13 +95,13 @@ def staleness(lake: Lake, key: TableKey, *, expected: Lineage | None = None) -> 
     return Staleness(key, tuple(reasons), text_digest(*current.values()))
 
 
-def current_digest(lake: Lake, name: str) -> str:
+def current_digest(lake: Known, name: str) -> str:
     """Return the digest of the partition that lineage calls ``name``, or `ABSENT`."""
     key = _parse(name)
     return ABSENT if key is None else _digest(lake, key)
 
 
-def _digest(lake: Lake, key: TableKey) -> str:
+def _digest(lake: Known, key: TableKey) -> str:
     name, value = key.parts[-1]
     if name == "month" and value.startswith(_BEFORE):
         month = value.removeprefix(_BEFORE)
@@ -90,7 +110,7 @@ def _digest(lake: Lake, key: TableKey) -> str:
         if not earlier:
             return ABSENT
         key = TableKey(key.table, (*key.parts[:-1], (name, earlier[-1])))
-    return lake.footer(key).digest if lake.exists(key) else ABSENT
+    return lake.digest(key) if lake.exists(key) else ABSENT
 
 
 _PARTS = {"predictions": ("experiment", "fold")}

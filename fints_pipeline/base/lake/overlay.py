@@ -92,6 +92,14 @@ class OverlayStore:
         seen = {one for one in beneath if self._shows(one)}
         yield from sorted(seen.union(self.own.files(path, name)))
 
+    def stamps(self, path: PurePosixPath, name: str) -> Iterator[tuple[str, str]]:
+        """List both."""
+        own = dict(self.own.stamps(path, name))
+        yield from own.items()
+        for found, stamp in self._beneath.stamps(path, name) if self._shows(path) else ():
+            if found not in own and self._shows(PurePosixPath(found)):
+                yield found, stamp
+
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Lock in front: nobody else writes there."""
         return self.own.locked(name)

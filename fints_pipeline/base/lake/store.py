@@ -93,6 +93,14 @@ class Store(Protocol):
         """Yield every file called ``name`` below ``path``, sorted."""
         ...
 
+    def stamps(self, path: PurePosixPath, name: str) -> Iterator[tuple[str, str]]:
+        """Yield each folder below ``path`` that holds a file ``name``, with that file's stamp.
+
+        A stamp is another one whenever the file has been replaced. Folders inside such a folder are
+        not looked at.
+        """
+        ...
+
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Hold an exclusive lock between all processes that use the lake."""
         ...
@@ -205,6 +213,11 @@ class FolderStore:
         for found in sorted((self.root / path).rglob(name)):
             yield PurePosixPath(found.relative_to(self.root).as_posix())
 
+    def stamps(self, path: PurePosixPath, name: str) -> Iterator[tuple[str, str]]:
+        """Ask for the file in each folder; look inside only where there is none."""
+        start = len(str(self.root)) + 1
+        return ((found[start:], stamp) for found, stamp in _stamps(str(self.root / path), name))
+
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Lock a file below `LOCKS`."""
         return locked(self.root / LOCKS / f"{name}.lock")
@@ -225,6 +238,21 @@ class FolderStore:
                 path.unlink(missing_ok=True)
                 removed.append(path)
         return removed
+
+
+def _stamps(folder: str, name: str) -> Iterator[tuple[str, str]]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(one.path for one in entries if "=" in one.name and one.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in inside:
+        try:
+            status = os.stat(f"{path}/{name}")
+        except FileNotFoundError:
+            yield from _stamps(path, name)
+        else:
+            yield path, f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
 
 
 def open_store(location: Path | str) -> Store:
