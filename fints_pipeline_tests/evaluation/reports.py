@@ -18,6 +18,21 @@ def arguments(world: World) -> list[str]:
     return ["--config", str(config), "--lake", str(world.locations.lake_root)]
 
 
+RULES = """\
+costs: {asset_class: equity, funding_long: 0.05}
+limits: {participation: 0.2, maintenance_margin: 0.25}
+stops: {stop_loss: 0.01, take_profit: 0.008}
+sizing: {kind: kelly, kelly_fraction: 0.3, max_leverage: 2}
+"""
+
+
+def with_rules(world: World) -> None:
+    """Let the world's backtest have costs with impact, limits, stops and Kelly's sizes."""
+    path = world.locations.backtest_config(EXPERIMENT)
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("costs")]
+    path.write_text("\n".join(lines) + "\n" + RULES)
+
+
 class Tags(HTMLParser):
     """Every tag with its attributes, and the text outside scripts and styles."""
 

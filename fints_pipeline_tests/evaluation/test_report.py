@@ -14,22 +14,13 @@ from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.page import words
 from fints_pipeline.evaluation import artefacts, trials
 from fints_pipeline.evaluation.report.render import SECTIONS, month_grid
-from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed
+from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed, with_rules
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
-
-RULES = """\
-costs: {asset_class: equity, funding_long: 0.05}
-limits: {participation: 0.2, maintenance_margin: 0.25}
-stops: {stop_loss: 0.01, take_profit: 0.008}
-sizing: {kind: kelly, kelly_fraction: 0.3, max_leverage: 2}
-"""
 
 
 def test_every_rule_is_told_and_its_artefacts_are_there(tmp_path: Path):
     world = World(tmp_path)
-    path = world.locations.backtest_config(EXPERIMENT)
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("costs")]
-    path.write_text("\n".join(lines) + "\n" + RULES)
+    with_rules(world)
     assert backtest.main(arguments(world)) == 0
     page = re.sub(r"\s+", " ", " ".join(parsed(world.lake.open_bundle(REPORT)).text))
     for told in ("30 % of Kelly", "1 σ √(Q / V)", "longs pay 5.0 %", "stop loss 0.01"):

@@ -21,8 +21,9 @@ from fints_pipeline.evaluation.report.explorer import NOTABLE
 from fints_pipeline.evaluation.report.render import SECTIONS
 from fints_pipeline.evaluation.report.tones import tone
 from fints_pipeline.schemas.explanations import TABLES
+from fints_pipeline.walkforward.folds import CrossValidation
 from fints_pipeline_tests.browser import WIDTHS, Browser
-from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed
+from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed, with_rules
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
 
 
@@ -152,6 +153,46 @@ def test_explanations_are_drawn(told, browser: Browser, width: int):
     _, folder = told
     seen = browser.look(folder / "report.html", width)
     seen.require_whole(CHARTS | {"importance-0", "importance-1", "importance-2", "attribution"})
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory) -> Path:
+    """A report of a cross-validation with quantiles and impact, which has all charts."""
+    scheme = CrossValidation(
+        kind="combinatorial", groups=4, test_groups=2, sessions=16, validation=4
+    )
+    world = World(tmp_path_factory.mktemp("everything"), scheme=scheme, quantiles=True, skill=0.3)
+    with_rules(world)
+    assert backtest.main(arguments(world)) == 0
+    return world.lake.open_bundle(REPORT)
+
+
+def test_a_cross_validation_shows_its_splits_and_paths(everything: Path):
+    text = " ".join(" ".join(parsed(everything).text).split())
+    assert "split 6 2023-02-15 + 2023-03-09 · · path 3 path 3" in text
+    markdown = (everything / "report.md").read_text(encoding="utf-8")
+    assert "| split 6 | 2023-02-15 + 2023-03-09 | · | · | path 3 | path 3 |" in markdown
+    content = json.loads((everything / "report.json").read_text(encoding="utf-8"))
+    assert len(content["path_groups"]) == 3 * 4
+    assert {row["span"] for row in content["fold_table"]} == {
+        "train", "validation", "test", "embargo"
+    }  # fmt: skip
+
+
+def test_quantiles_and_capacity_are_told_in_numbers(everything: Path):
+    content = json.loads((everything / "report.json").read_text(encoding="utf-8"))
+    rows = content["models"]["patchtst"]["reliability"]["histogram"]
+    assert sum(row["observed"] for row in rows) == pytest.approx(1)
+    text = " ".join(" ".join(parsed(everything).text).split())
+    assert "return at or below the quantile" in text
+    assert "Capital, USD" in text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_chart_that_there_can_be_is_drawn(everything: Path, browser: Browser, width: int):
+    seen = browser.look(everything / "report.html", width)
+    seen.require_whole(CHARTS | {"histogram", "capacity"})
 
 
 @pytest.mark.browser

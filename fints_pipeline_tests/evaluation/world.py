@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -38,7 +39,7 @@ data:
   direction_label: direction_2
 folds: {folds}
 models:
-  patchtst: {{network: {{name: patchtst}}}}
+  patchtst: {{network: {{name: patchtst, lookback: 16}}}}
 """
 BACKTEST_YAML = """\
 experiment: tiny
@@ -54,11 +55,15 @@ synthetic: true
 
 @dataclass
 class World:
-    """A lake of made-up data; `locations` and `folds` are what its users need."""
+    """A lake of made-up data; `locations` and `folds` are what its users need.
+
+    With `quantiles`, patchtst gives some, about as wide as the returns are.
+    """
 
     root: Path
     sessions: int = 70
     skill: float = 0.0
+    quantiles: bool = False
     seed: int = 0
     symbols: tuple[str, ...] = ("made.UP", "made.TOO")
     scheme: AnyScheme = field(default_factory=lambda: FoldScheme(train=15, validation=8, test=12))
@@ -233,6 +238,10 @@ class World:
             frame["p_down"], frame["p_flat"], frame["p_up"] = down / total, 1 / total, up / total
         else:
             frame["expected_return"] = told * 1e-4
+            if self.quantiles:
+                for name in QUANTILES:
+                    point = NormalDist(told.mean() * 1e-4, 0.004).inv_cdf(int(name[1:]) / 100)
+                    frame[name] = point + told * 1e-4
         return frame
 
 

@@ -95,11 +95,16 @@ def _growth(material: Material, column: str) -> list[float]:
 
 
 def capacity(material: Material) -> Figure | None:
-    """Net Sharpe ratio of the primary model against capital; None where it cannot be told."""
+    """Net Sharpe ratio of the primary model against capital; None where it cannot be told.
+
+    A capital that ends in ruin has no Sharpe ratio worth drawing; the table names it.
+    """
     found = material.primary["capacity"]
     if found["not_told"] is not None:
         return None
-    curve = [row for row in found["curve"] if row["sharpe"] is not None]
+    curve = [row for row in found["curve"] if row["sharpe"] is not None and not row["ruined"]]
+    if not curve:
+        return None
     currency = material.config.account_currency
     trace = {
         **line([row["capital"] for row in curve], [row["sharpe"] for row in curve], "net", "--net"),

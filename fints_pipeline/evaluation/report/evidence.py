@@ -50,7 +50,7 @@ def errors(material: Material) -> Table:
     """Every model's errors, of returns in basis points; a dash where the model gives none."""
     headings = ("Model", "RMSE, bps", "RMSE ratio", "MAE, bps", "MAPE", "MASE", "Pinball, bps",
                 "CRPS, bps", "In 50 %", "In 80 %", "In 90 %", "Brier", "Brier, base",
-                "Calibration gap")  # fmt: skip
+                "ECE")  # fmt: skip
     return Table(headings, tuple(_errors(*model) for model in material.metrics["models"].items()))
 
 
@@ -131,7 +131,7 @@ def paths(material: Material) -> Table:
         for name, found in (material.metrics["paths"] or {}).items()
         for place, path in enumerate(found["paths"], start=1)
     )
-    return Table(("Model", "Path", "Net return", "Sharpe", "Drawdown"), rows)
+    return Table(("Model", "Path", "Net return", "Sharpe, per year", "Drawdown"), rows)
 
 
 def overfitting(material: Material) -> str:

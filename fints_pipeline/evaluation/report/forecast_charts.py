@@ -91,11 +91,11 @@ def histogram(material: Material) -> Figure | None:
                 {
                     "type": "bar",
                     "name": name,
-                    "x": [f"{row['low']:.0%}–{row['high']:.0%}" for row in rows],
+                    "x": [f"{row['low'] * 100:.0f}–{row['high'] * 100:.0f}" for row in rows],
                     "y": [row["observed"] / row["expected"] for row in rows],
                     "customdata": [[row["observed"], row["expected"]] for row in rows],
                     "marker": {"color": colour},
-                    "hovertemplate": "%{x}: %{customdata[0]:.1%} of returns, "
+                    "hovertemplate": "%{x} %: %{customdata[0]:.1%} of returns, "
                     "%{customdata[1]:.1%} expected<extra></extra>",
                 }
             )
@@ -106,7 +106,7 @@ def histogram(material: Material) -> Figure | None:
         "line": {"color": "--text-soft", "width": 1, "dash": "dot"},
     }  # fmt: skip
     layout = {
-        "xaxis": titled("between forecast quantiles", type="category"),
+        "xaxis": titled("between forecast quantiles, %", type="category"),
         "yaxis": titled("returns found ÷ expected", rangemode="tozero"),
         "shapes": [level],
         "barmode": "group",
