@@ -39,8 +39,8 @@ GLOSSARY: dict[str, str] = {
     "Pinball, CRPS": "Losses of forecast quantiles against what came; the CRPS of a sure forecast "
     "is its absolute error.",
     "Brier": "Mean squared error of the probability of a rise; base is what its frequency scores.",
-    "ECE": "Expected calibration error: mean gap between the probability of a rise that was said and "
-    "how often it rose, over bins of equal width.",
+    "ECE": "Expected calibration error: mean gap between the probability of a rise that was said "
+    "and how often it rose, over bins of equal width.",
     "Overfitting": "How often the best trial in one half of the sessions is below the median of "
     "all trials in the other half (combinatorially symmetric cross-validation).",
     "PIT histogram": "Share of returns between neighbouring forecast quantiles over the share that "
