@@ -89,6 +89,14 @@ class Locations:
         """Return the YAML file of an experiment's backtest."""
         return self._config("backtest", experiment, "backtest")
 
+    def has_explain(self, experiment: str) -> bool:
+        """Return whether an experiment's models are explained."""
+        return (self.configs / "explain" / f"{experiment}.yaml").is_file()
+
+    def explain_config(self, experiment: str) -> Path:
+        """Return the YAML file of an experiment's explanations."""
+        return self._config("explain", experiment, "explanation")
+
     def _config(self, folder: str, name: str, noun: str) -> Path:
         path = self.configs / folder / f"{name}.yaml"
         if not path.is_file():

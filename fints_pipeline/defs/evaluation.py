@@ -5,6 +5,7 @@ import dagster as dg
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers
+from fints_pipeline.defs.models import unused
 from fints_pipeline.defs.partitions import EXPERIMENTS
 from fints_pipeline.defs.resources import Project
 
@@ -40,6 +41,36 @@ def walk_forward_backtest(context: dg.AssetExecutionContext, project: Project):
 
 @dg.asset(
     deps=["walk_forward_backtest"],
+    partitions_def=EXPERIMENTS,
+    group_name="evaluation",
+    kinds={"parquet", "pytorch"},
+    owners=["team:research"],
+    code_version="1",
+)
+@explained
+def explanations(context: dg.AssetExecutionContext, project: Project):
+    """What the models looked at, and which tokens pushed the trades that made and lost money."""
+    from fints_pipeline.evaluation.explained import explanations_key
+    from fints_pipeline.explain.config import load_explain
+    from fints_pipeline.explain.run import run_explain
+
+    locations = project.locations
+    if not locations.has_explain(context.partition_key):
+        return unused("the experiment has no file under configs/explain")
+    config = load_explain(locations.explain_config(context.partition_key))
+    outcome = run_explain(locations, config)
+    key = explanations_key(context.partition_key)
+    metadata = bundle_metadata(outcome.manifest, project.lake.store.uri(key.folder))
+    checks = outcome.found.completeness["passed"]
+    told = {"sums_checked": float(len(checks)), "sums_not_passed": float((~checks).sum())}
+    return dg.MaterializeResult(
+        metadata=metadata | numbers(told),
+        data_version=data_version(outcome.manifest.digest, outcome.manifest.lineage),
+    )
+
+
+@dg.asset(
+    deps=["walk_forward_backtest", "explanations"],
     partitions_def=EXPERIMENTS,
     group_name="evaluation",
     kinds={"html"},

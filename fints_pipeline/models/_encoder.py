@@ -47,6 +47,19 @@ class Encoder(nn.Module):
                 z_BND = layer(z_BND)
         return z_BND
 
+    @torch.no_grad()
+    def maps(self, z_BND: Tensor) -> list[Tensor]:
+        """Return the attention weights of each layer (B, A, N, N), for diagnosis."""
+        scores_GNN: Tensor | None = None
+        found = []
+        for module in self.layers:
+            layer = cast(EncoderLayer, module)
+            earlier = scores_GNN if self.residual_attention else None
+            z_BND, scores_GNN = layer.with_scores(z_BND, earlier)
+            weights_GNN = scores_GNN.softmax(-1)
+            found.append(weights_GNN.view(-1, layer.heads, *weights_GNN.shape[1:]))
+        return found
+
 
 class EncoderLayer(nn.Module):
     """Attention and a GELU feed-forward, each added to its input and then normalised.

@@ -48,9 +48,9 @@ class InstanceNorm(nn.Module):
         if self.kind == "none":
             one = x_BLC.new_ones(1, 1, 1)
             return x_BLC, Affine(0 * one, one)
-        mean_B1C = x_BLC.mean(dim=1, keepdim=True).detach()
+        mean_B1C = x_BLC.mean(dim=1, keepdim=True)
         variance_B1C = x_BLC.var(dim=1, keepdim=True, unbiased=False)
-        scale_B1C = torch.sqrt(variance_B1C + EPSILON).detach()
+        scale_B1C = torch.sqrt(variance_B1C + EPSILON)
         if self.kind == "scale":
             mean_B1C = torch.zeros_like(mean_B1C)
         normal_BLC = (x_BLC - mean_B1C) / scale_B1C

@@ -51,3 +51,10 @@ class PatchEncoder(nn.Module):
         z_BND = self.embed(patches_BCNP.flatten(0, 1)) + self.position_ND
         z_BND = self.encoder(self.dropout(z_BND))
         return z_BND.unflatten(0, (batch, channels))  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def maps(self, past_BLC: Tensor) -> list[Tensor]:
+        """Return the attention of each layer (B × C, A, N, N) over the patches of windows."""
+        patches_BCNP = self.patched(self.instance_norm(past_BLC)[0])
+        z_BND = self.embed(patches_BCNP.flatten(0, 1)) + self.position_ND
+        return self.encoder.maps(z_BND)

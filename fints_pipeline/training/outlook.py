@@ -59,7 +59,7 @@ def look_ahead(
         if config.samples_paths:
             found = _sampled(network, batch, target, steps)
         else:
-            forecast = _target_of(call(network, batch), target)
+            forecast = target_of(call(network, batch), target)
             found = _read(head, forecast, steps)
         paths.append(found[0].double().numpy())
         quantiles.append(found[1])
@@ -69,7 +69,7 @@ def look_ahead(
     return Outlook(np.concatenate(paths), np.concatenate(known) if known else None)
 
 
-def _target_of(forecast: Tensor, target: int) -> Tensor:
+def target_of(forecast: Tensor, target: int) -> Tensor:
     """Return the target's (B, H, 1[, K]); a network of one channel forecasts no other."""
     place = target if forecast.shape[2] > 1 else 0
     return forecast[:, :, place : place + 1]
