@@ -40,6 +40,7 @@ def build(locations: Locations) -> dg.Definitions:
             jobs.pretrain,
             jobs.train,
             jobs.backtest,
+            jobs.explain,
         ],
         schedules=[schedules.last_month, schedules.every_session],
         sensors=[

@@ -73,6 +73,8 @@ def train_and_test(
                 what = f"{name} {fold.key}"
                 progress.step(job, what, launcher.fold, job, experiment, fold.key)
         progress.step("backtest", name, launcher.backtest, name)
+        if locations.has_explain(name):
+            progress.step("explain", name, launcher.explain, name)
 
 
 def run(locations: Locations, experiments: Sequence[str]) -> None:

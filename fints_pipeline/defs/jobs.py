@@ -59,6 +59,12 @@ backtest = dg.define_asset_job(
     description="Walk-forward backtest and report of one experiment.",
 )
 
+explain = dg.define_asset_job(
+    "explain",
+    dg.AssetSelection.assets("explanations", "backtest_report"),
+    description="What the models of one backtest looked at, and the report again with it.",
+)
+
 
 def needed_assets(job: str, experiment) -> list[str]:
     """Return the assets of `pretrain` or `train` that an experiment has a use for.

@@ -88,6 +88,10 @@ class Launcher:
         """Run the backtest and report of one experiment."""
         self._run("backtest", _partition_tags(experiment))
 
+    def explain(self, experiment: str) -> None:
+        """Explain the models of one experiment's backtest, and report it again."""
+        self._run("explain", _partition_tags(experiment))
+
     def request(self, request: dg.RunRequest) -> None:
         """Run what a sensor or schedule requests, as the daemon would."""
         keys = request.asset_selection

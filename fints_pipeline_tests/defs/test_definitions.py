@@ -31,7 +31,8 @@ GRAPH = {
     ),
     "predictions": (("pretrained_models", "trained_models"), "folds", "models"),
     "walk_forward_backtest": (("bars", "predictions"), "experiments", "evaluation"),
-    "backtest_report": (("walk_forward_backtest",), "experiments", "evaluation"),
+    "explanations": (("walk_forward_backtest",), "experiments", "evaluation"),
+    "backtest_report": (("explanations", "walk_forward_backtest"), "experiments", "evaluation"),
 }
 JOBS = {
     "ingest": {"raw_archives"},
@@ -42,6 +43,7 @@ JOBS = {
     "pretrain": {"token_vocabulary", "pretrained_models"},
     "train": {"trained_models", "predictions"},
     "backtest": {"walk_forward_backtest", "backtest_report"},
+    "explain": {"explanations", "backtest_report"},
 }
 
 
