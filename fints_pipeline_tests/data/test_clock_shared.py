@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fints_pipeline.data import archives
+from fints_pipeline.base.lake import Lake
+from fints_pipeline.data import archives, partition
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.formats.custom import Custom
 from fints_pipeline.data.formats.histdata_m1 import HistdataM1
 from fints_pipeline.data.formats.ibkr_bars import IbkrBars
 from fints_pipeline.data.source_file import SourceFile
+from fints_pipeline.data.staging import stage_inbox
+from fints_pipeline_tests.data.datasets import histdata
 
 pytestmark = pytest.mark.shared_data
 
@@ -45,6 +48,20 @@ def test_histdata_in_any_other_zone_is_found_out(eurusd: Path, zone: str):
 def test_est_is_an_hour_off_in_summer_alone(eurusd: Path):
     summer, winter = histdata_read_as(eurusd, "EST").evidence[0].seasons
     assert (summer.first, summer.last, winter.first, winter.last) == (60, 60, 0, 0)
+
+
+def test_each_month_by_itself_is_found_out(shared_data: Path, tmp_path: Path, lake: Lake):
+    """A month has four weekends, too few: its neighbours count as well."""
+    name = "HISTDATA_COM_ASCII_EURUSD_M12018.zip"
+    (tmp_path / name).symlink_to(shared_data / "histdata" / name)
+    wrong = histdata(timezone="EST")
+    stage_inbox(tmp_path, lake, [wrong])
+    reports = {
+        month: partition.clock(lake, wrong, "histdata.EURUSD", month)
+        for month in ("2018-01", "2018-07", "2018-11")
+    }
+    assert [report.passed for report in reports.values()] == [True, False, False]
+    assert reports["2018-07"].suggested == "America/New_York"
 
 
 def test_equities_fit_utc_and_no_other_zone(shared_data: Path):
