@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fints_pipeline.base import cli
-from fints_pipeline.base.config import fingerprint, load_config
+from fints_pipeline.base.config import fingerprint, load_config, read_yaml
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 CODE_VERSION = "3"
 SQLITE = "sqlite:///"
+UNIVERSE = "universe"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
     lake = locations.lake
     experiment = load_experiment(locations.train_config(config.experiment))
     data = experiment.data
+    config = with_universe_note(locations, config, data.instruments)
     folds = _experiment_folds(lake, experiment)
     inputs = read_inputs(lake, config, folds, data.instruments, data.frequency)
     findings = _audited(locations, config, experiment, inputs)
@@ -136,6 +138,23 @@ def run_backtest(locations: Locations, config: BacktestConfig) -> Outcome:
         Lineage(CODE_VERSION, fingerprint([config, inputs.trained]), inputs.digests),
     )
     return Outcome(manifest, headline(summary), ruling(summary), summary)
+
+
+def with_universe_note(
+    locations: Locations, config: BacktestConfig, instruments: Sequence[str]
+) -> BacktestConfig:
+    """Take over what the datasets' files say of their universes, where the config says nothing."""
+    from fints_pipeline.evaluation.config import Universe
+
+    if config.universe_note is not None:
+        return config
+    traded = {instrument.partition(".")[0] for instrument in instruments}
+    notes = [
+        load_config(path, Universe, section=UNIVERSE).note.rstrip(".")
+        for path in locations.dataset_configs()
+        if path.stem in traded and UNIVERSE in read_yaml(path)
+    ]
+    return config.model_copy(update={"universe_note": "; ".join(notes) or None})
 
 
 def _experiment_folds(lake: Lake, experiment: ExperimentConfig) -> tuple[Fold, ...]:

@@ -101,6 +101,17 @@ class Conversion(Config):
     invert: bool = False
 
 
+class Universe(Config):
+    """How a dataset's instruments came to be there: section `universe` of its file.
+
+    Attributes:
+        note: what was known with hindsight when they were picked; the verdict of every backtest on
+            them repeats it as a survivorship warning.
+    """
+
+    note: str = Field(min_length=1)
+
+
 class Bootstrap(Config):
     """Stationary block bootstrap of the session returns.
 
@@ -141,7 +152,8 @@ class BacktestConfig(Config):
         null_shifts: circular shifts of the signal that make the null distribution.
         seed: of bootstrap and shifts.
         universe_note: what is known about how the instruments were picked; when it was with
-            hindsight (today's index members), say so: the verdict repeats it as a warning.
+            hindsight (today's index members), say so: the verdict repeats it as a warning. None
+            takes what the datasets' own files say (`Universe`).
         synthetic: the data are made up; the report says so everywhere.
     """
 

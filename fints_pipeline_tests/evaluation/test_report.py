@@ -11,6 +11,7 @@ from fints_pipeline import backtest
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.page import words
 from fints_pipeline.evaluation import artefacts, trials
 from fints_pipeline.evaluation.report.render import SECTIONS, month_grid
@@ -109,6 +110,24 @@ def test_the_command_prints_headline_verdict_and_path(world: World, capsys, monk
     assert "SYNTHETIC DATA" in printed
     assert "No evidence of skill in classifier" in printed
     assert "buy and hold" in printed
+
+
+def test_a_universe_picked_with_hindsight_is_said_in_the_verdict(project: Path, tmp_path: Path):
+    world = World(tmp_path)
+    config = backtest.load_backtest(world.locations.backtest_config(EXPERIMENT))
+    assert backtest.with_universe_note(world.locations, config, world.symbols) == config
+    own = Locations(tmp_path / "lake", tmp_path / "inbox", project / "configs")
+    noted = backtest.with_universe_note(own, config, ["yahoo.AAPL", "binance.BTCUSDT"])
+    assert "leave out what failed" in (noted.universe_note or "")
+    assert noted.strategy_fingerprint == config.strategy_fingerprint
+    given = config.model_copy(update={"universe_note": "fixed in advance"})
+    assert backtest.with_universe_note(own, given, ["yahoo.AAPL"]) == given
+    path = world.locations.backtest_config(EXPERIMENT)
+    path.write_text(path.read_text() + "universe_note: today's members\n")
+    assert backtest.main(arguments(world)) == 0
+    for name in ("report.html", "report.md", "report.json"):
+        text = (world.lake.open_bundle(REPORT) / name).read_text(encoding="utf-8")
+        assert re.search("Survivorship warning: today(&#39;|')s members", text), name
 
 
 def test_headline_numbers_are_floats(world: World):
