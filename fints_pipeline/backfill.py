@@ -181,12 +181,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ConfigError(f"--from {arguments.first} is after --to {arguments.last}")
     locations = Locations.from_environment()
     if arguments.dry_run:
+        _warn(locations)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         return _show(_others(locations), _work(locations, wanted))
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
-    from fints_pipeline.defs.partitions import too_many
-    from fints_pipeline.defs.reconcile import instruments
 
     with launcher(build(locations)) as jobs:
         if not arguments.no_ingest and locations.inbox.is_dir():
@@ -195,10 +194,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             jobs.source(source.job, source.name)
             print(f"  {source.name}  {source.asset}")
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
-        if warning := too_many(len(instruments(locations.lake))):
-            print(f"warning: {warning}", file=sys.stderr)
+        _warn(locations)
         outcome = backfill(locations, wanted, jobs.refresh)
     return _close(outcome)
+
+
+def _warn(locations: Locations) -> None:
+    """Say when there are, or soon will be, more partitions than Dagster's page bears."""
+    from fints_pipeline.defs.partitions import too_many
+    from fints_pipeline.defs.reconcile import instruments
+
+    if warning := too_many(len(instruments(locations.lake))):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _others(locations: Locations) -> Iterator[OutdatedSource]:

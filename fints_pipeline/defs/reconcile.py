@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from fints_pipeline.base.digest import text_digest
@@ -92,6 +93,7 @@ def _outdated(instrument: Instrument, known: Snapshot) -> Iterator[Outdated]:
             yield Outdated(instrument.name, month, stale)
 
 
+@lru_cache(maxsize=2)
 def _states(snapshot: Snapshot) -> tuple[dict[str, int], int]:
     """Return what changes with any of an instrument's files, and with any that is no series."""
     own: dict[str, list[tuple[str, str]]] = defaultdict(list)

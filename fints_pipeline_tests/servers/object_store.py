@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
+GUEST_KEY, GUEST_SECRET = "test:guest", "guesting"
+"""Of one who may do nothing in the others' buckets."""
 _PATIENCE = 60.0
 
 _SWIFT = """
@@ -60,6 +62,7 @@ location = us-east-1
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
+user_test_guest = guesting
 [filter:bulk]
 use = egg:swift#bulk
 [filter:slo]

@@ -97,28 +97,34 @@ class Footers:
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
         self._known: dict[str, Entry] | None = None
+        self._last: Snapshot | None = None
         self._unsaved = 0
 
     def look(self, tables: Iterable[str]) -> Snapshot:
-        """Return what some tables hold now.
+        """Return what some tables hold now: the last snapshot itself, if nothing has changed.
 
         Raises:
             LakeError: a partition is damaged, or the lake cannot be read.
         """
         known = self._load() if self._known is None else self._known
         found: dict[str, Entry] = {}
+        changed = self._last is None
         for table in tables:
             for path, stamp in self._lake.store.stamps(PurePosixPath(table), DATA_FILE):
                 entry = known.get(path)
                 if entry is None or entry.stamp != stamp:
                     entry = self._read(path, stamp)
                     self._unsaved += 1
+                    changed = True
                 if entry is not None:
                     found[path] = entry
         self._known = found
+        if self._last is not None and not changed and len(found) == len(known):
+            return self._last
         if len(found) >= LEAST and self._unsaved > min(_MOST_UNSAVED, len(found) // 20):
             self._save(found)
-        return Snapshot(found)
+        self._last = Snapshot(found)
+        return self._last
 
     def _read(self, path: str, stamp: str) -> Entry | None:
         """Return what a footer says; None if the file has gone since it was listed."""
