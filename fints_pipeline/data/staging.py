@@ -40,6 +40,7 @@ from fints_pipeline.data.sources import Claim, Source, claim, claim_actions, loa
 from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
 from fints_pipeline.data.taken import Intake
 from fints_pipeline.data.tickers import ContestedTickerError, TickerHistory, from_written, written
+from fints_pipeline.data.unpacking_ahead import UnpackingAhead
 
 FOLDER = "staging"
 MOST_ROWS = 250_000
@@ -122,8 +123,8 @@ class _Stager:
         self.histories: dict[str, TickerHistory] = {}
         self.sources = sources
         self.others = others
-        self.limits = limits
         self.staging = lake.root / FOLDER
+        self.ahead = UnpackingAhead(self.staging, limits)
         self.quarantine = Quarantine(lake.root)
         self.report = StagingReport()
         self.rules = fingerprint(
@@ -150,14 +151,17 @@ class _Stager:
                 self._refuse(relative, folder / relative, [], None, error)
             # In the order of delivery, so that of equal archives the first one dates the rows.
             ordered = sorted(found.deliveries, key=lambda each: (each.mtime_ns, each.relative))
-            for number, delivery in enumerate(ordered, start=1):
-                if self.progress is not None:
-                    self.progress(number, len(ordered), delivery.relative)
-                self._handle(delivery)
-            self.knows_tickers = True
-            for delivery in self.waiting:
-                self._handle(delivery)
-            self._commit()
+            with self.ahead:
+                for number, delivery in enumerate(ordered, start=1):
+                    if self.progress is not None:
+                        self.progress(number, len(ordered), delivery.relative)
+                    for near in filter(self._is_news, ordered[number - 1 : number + 1]):
+                        self.ahead.expect(near.path)
+                    self._handle(delivery)
+                self.knows_tickers = True
+                for delivery in self.waiting:
+                    self._handle(delivery)
+                self._commit()
             self._read_again()
             present = {delivery.path for delivery in found.deliveries}
             present |= {folder / relative for relative, _ in found.refused}
@@ -185,6 +189,11 @@ class _Stager:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+    def _is_news(self, delivery: Delivery) -> bool:
+        """Return whether a file is new, changed, or to be read by other rules than last time."""
+        entry = self.index.get(delivery.path)
+        return entry is None or entry.stamp != delivery.stamp or entry.rules != self.rules
 
     def _handle(self, delivery: Delivery) -> None:
         entry = self.index.get(delivery.path)
@@ -250,7 +259,7 @@ class _Stager:
 
     def _repeat(self, delivery: Delivery, entry: IndexEntry) -> bool:
         """Report a file as last time if nothing about it changed; say whether that was so."""
-        if entry.stamp != delivery.stamp or entry.rules != self.rules:
+        if self._is_news(delivery):
             return False
         if entry.quarantine is not None:
             record = self.quarantine.get(entry.quarantine)
@@ -291,7 +300,7 @@ class _Stager:
             The digest of a file that holds no bars; None for one that is still being written;
             `_LATER` for one that needs to know first who had its ticker.
         """
-        staged = archives.stage(delivery.path, self.staging, self.limits)
+        staged = self.ahead.stage(delivery.path)
         if _is_unfinished(delivery):
             return None
         if action_files.is_action_file(delivery.path.name):

@@ -112,6 +112,8 @@ def test_equals_a_slow_twin(calendar: str, seed: int, gaps: int):
     minutes = scheduled_minutes(calendar, sessions=1)
     raw = spoiled(with_gaps(raw_rows(minutes, seed), rng, gaps), rng)
     raw.loc[rng.random(len(raw)) < 0.02, "volume"] = 0.0
+    for name in PRICES:
+        raw.loc[rng.random(len(raw)) < 0.02, name] *= 1 + rng.normal(0, 0.01)
     market, month = calendar_for(calendar), MARKETS[calendar][0]
     check(rows_of(raw), raw, market, month)
 
