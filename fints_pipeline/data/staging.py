@@ -27,16 +27,16 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
 from fints_pipeline.data import action_files, archives, inbox, outside, ticker_files
 from fints_pipeline.data.archives import StagedArchive
+from fints_pipeline.data.claiming import claim_any
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
-from fints_pipeline.data.diagnosis import refuse_unreadable
 from fints_pipeline.data.exogenous.intake import read_again
 from fints_pipeline.data.inbox import Delivery
 from fints_pipeline.data.intake import Pending, commit, read_bars, take_actions, take_tickers
 from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.outside import Outside, OutsideClaim
 from fints_pipeline.data.quarantine import Quarantine
-from fints_pipeline.data.sources import Claim, Source, claim, claim_actions, load_sources
+from fints_pipeline.data.sources import Source, claim_actions, load_sources
 from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
 from fints_pipeline.data.taken import Intake
 from fints_pipeline.data.tickers import ContestedTickerError, TickerHistory, from_written, written
@@ -305,7 +305,7 @@ class _Stager:
             return None
         if action_files.is_action_file(delivery.path.name):
             return self._take_actions(delivery, staged)
-        taken = self._claim(staged, delivery)
+        taken = claim_any(staged, delivery.path.name, delivery.folder, self.sources, self.others)
         if isinstance(taken, OutsideClaim):
             return outside.take(self.lake, delivery.relative, staged, taken)
         learned = None
@@ -328,34 +328,6 @@ class _Stager:
             return _LATER
         history = self._history(dataset) if by_ticker else None
         return take_actions(self.lake, delivery.relative, staged, dataset, history)
-
-    def _claim(self, staged: StagedArchive, delivery: Delivery) -> Claim | OutsideClaim:
-        """Return who takes a staged file: a data set, a series or a source of news.
-
-        Raises:
-            FormatError: nobody does, or several do.
-        """
-        name, folder = delivery.path.name, delivery.folder
-        datasets = [source.name for source in self.sources]
-        other, evidence = outside.claim(staged, name, folder, self.others, datasets)
-        if other is not None and other.by_name:
-            return other
-        try:
-            taken = claim(staged, name, folder, self.sources)
-        except FormatError as error:
-            if other is not None:
-                return other
-            if folder not in datasets:
-                refuse_unreadable(staged, name)
-            where = "; ".join(filter(None, (error.where, evidence)))
-            raise FormatError(error.what, where=where or None, fix=error.fix) from None
-        if other is not None and (taken.members or taken.tickers):
-            raise FormatError(
-                f"the content fits data set {taken.source.name!r} and {other.told}",
-                fix="put the file into a folder of the inbox called after one of them "
-                f"({taken.source.name}, {other.config.name})",
-            )
-        return other or taken
 
     def _refuse(
         self, relative: str, path: Path, stamp: list[object], sha256: str | None, error: UserError
