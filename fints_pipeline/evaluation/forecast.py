@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from fints_pipeline.evaluation.distribution import distribution_metrics, probability_metrics
 from fints_pipeline.evaluation.errors import error_metrics
@@ -117,4 +118,4 @@ def _correlation(first: Floats, second: Floats) -> float:
 
 
 def _ranks(values: Floats) -> Floats:
-    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
+    return np.asarray(rankdata(values), dtype=np.float64)
