@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from fints_pipeline.data.carried import Band
 from fints_pipeline.data.rule_parameters import BadTicks
 
 Floats = npt.NDArray[np.float64]
@@ -31,8 +32,13 @@ MARGIN = 1e-9
 
 
 def bad_ticks(
-    high: Floats, low: Floats, close: Floats, restart: Flags, parameters: BadTicks
-) -> tuple[Flags, Flags]:
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    restart: Flags,
+    parameters: BadTicks,
+    before: Band = Band(),  # noqa: B008
+) -> tuple[Flags, Flags, Band]:
     """Find bars outside their band.
 
     Causal: the flag of row t uses rows up to t. Whether a spike reverted is known one row later and
@@ -44,35 +50,47 @@ def bad_ticks(
         close: (T,)
         restart: (T,) whether nothing before the row says what its price should be.
         parameters: The rule's.
+        before: Where the rule stood after the rows before these.
 
     Returns:
-        (T,) flags of bars outside, and (T,) of those among them that proved to be spikes.
+        (T,) flags of bars outside, (T,) of those among them that proved to be spikes, and where the
+        rule stands after them. Cut anywhere and continued, the flags are those of one pass; that a
+        last row was a spike is not told to whoever stopped there.
     """
-    trimmed = parameters.trim / 2
-    found: tuple[Flags, Flags] = _scan(
-        high, low, close, restart,
-        parameters.window, parameters.least, trimmed, parameters.width, parameters.floor,
+    window = parameters.window
+    arrived = np.empty(window)
+    closes = before.closes[-window:]
+    arrived[: len(closes)] = closes
+    suspect, spike, count, side, outside = _scan(
+        high, low, close, restart, arrived, len(closes), before.side, before.outside,
+        parameters.least, parameters.trim / 2, parameters.width, parameters.floor,
     )  # fmt: skip
-    return found
+    ring = np.roll(arrived, -(count % window)) if count > window else arrived[:count]
+    return suspect, spike, Band(tuple(ring.tolist()), int(side), float(outside) if side else 0.0)
 
 
 @njit(cache=True, nogil=True)
 def _scan(
     high: Floats, low: Floats, close: Floats, restart: Flags,
-    window: int, least: int, trimmed: float, width: float, floor: float,
-) -> tuple[Flags, Flags]:  # fmt: skip
+    arrived: Floats, count: int, side: int, outside: float,
+    least: int, trimmed: float, width: float, floor: float,
+) -> tuple[Flags, Flags, int, int, float]:  # fmt: skip
+    """Go on with a ring of closes in the order of their arrival, `arrived`, of which `count` came.
+
+    `side` is not 0 while it is open what the bar before was, whose close is `outside`.
+    """
     suspect = np.zeros(close.size, np.bool_)
     spike = np.zeros(close.size, np.bool_)
-    arrived = np.empty(window)  # closes in the order of their arrival, a ring
+    window = arrived.size
     ends = np.empty(2)  # the lowest and the highest of them
+    if count > 0:
+        ends[0], ends[1] = arrived[:count].min(), arrived[:count].max()
     # The mean lies between those, and the band is at least `floor` of it: what is nearer than this
     # to both is inside. Rounding is far smaller than the margin.
     near = floor - MARGIN
-    count = 0
-    pending, side = -1, 0
     for t in range(close.size):
         if restart[t]:
-            count, pending = 0, -1
+            count, side = 0, 0
         if min(count, window) < least:
             count = _push(arrived, ends, count, close[t])
             continue
@@ -83,23 +101,23 @@ def _scan(
             band = width * deviation + floor * mean
             inside = high[t] <= mean + band and low[t] >= mean - band
         if inside:
-            if pending >= 0:
-                spike[pending] = True
-                pending = -1
+            if side != 0 and t > 0:
+                spike[t - 1] = True
+            side = 0
             count = _push(arrived, ends, count, close[t])
             continue
         where = 1 if close[t] > mean + band else -1 if close[t] < mean - band else 0
-        if where != 0 and pending >= 0 and where == side:
-            count = _push(arrived, ends, 0, close[pending])
+        if where != 0 and where == side:
+            count = _push(arrived, ends, 0, outside)
             count = _push(arrived, ends, count, close[t])
-            pending = -1
+            side = 0
             continue
         suspect[t] = True
-        if pending >= 0:
-            spike[pending] = True
+        if side != 0 and t > 0:
+            spike[t - 1] = True
         spike[t] = where == 0
-        pending, side = (t, where) if where != 0 else (-1, 0)
-    return suspect, spike
+        side, outside = where, close[t]
+    return suspect, spike, count, side, outside
 
 
 @njit(cache=True, nogil=True)

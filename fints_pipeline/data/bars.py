@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +13,7 @@ from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.time import check_month, minutes
 from fints_pipeline.data.account import quality_report
 from fints_pipeline.data.calendars import Segments, naive_utc
+from fints_pipeline.data.carried import Carried
 from fints_pipeline.data.cleaning import clean, count_rule
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.corporate_actions import split_factor, splits_by_date
@@ -29,7 +30,7 @@ from fints_pipeline.data.quality import QualityReport, RuleCount
 from fints_pipeline.data.resampling import resample
 from fints_pipeline.data.rows import Mask, Rows, raw_rows, table_of
 from fints_pipeline.data.rules import Schedule, mask
-from fints_pipeline.data.splits import sessions_of, split_doubts
+from fints_pipeline.data.splits import last_sessions, sessions_of, split_doubts
 from fints_pipeline.schemas.bars import BARS
 
 
@@ -40,10 +41,14 @@ class BarsResult:
     Attributes:
         tables: Bars by frequency, each BarsSchema, ascending ``close_time``.
         quality: The account of every raw row.
+        before: Digest of what the trailing rules remembered of earlier months.
+        carried: What they remember after this one.
     """
 
     tables: dict[str, pa.Table]
     quality: QualityReport
+    before: str
+    carried: Carried
 
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
@@ -58,6 +63,7 @@ def run(
     instrument: str,
     month: str,
     as_of: datetime | None = None,
+    before: Carried = Carried(),  # noqa: B008
 ) -> BarsResult:
     """Clean, flag, fill and resample one month.
 
@@ -73,6 +79,7 @@ def run(
         month: Month of the session dates, for example ``2023-01``.
         as_of: Leaves out what closed later, and takes each bar and split as it was known then;
             aware. By default ``config.versions`` says which delivery counts.
+        before: What the trailing rules remember of the months before.
 
     Raises:
         CalendarError: the calendar does not cover the month.
@@ -87,7 +94,7 @@ def run(
     until = known_until(cleaned.placed, segments, schedule.step)
     until = until if moment is None else min(until, moment)
     factor = split_factor(actions, instrument, segments.session, as_of, config.versions)
-    suspect = suspects(cleaned.rows, schedule, factor, config.rules)
+    suspect, carried = suspects(cleaned.rows, schedule, factor, config.rules, before)
     filled = fill(
         cleaned.rows,
         segments,
@@ -104,6 +111,7 @@ def run(
         else resample(bars, frequency, segments, until)
         for frequency in config.frequencies
     }
+    days = sessions_of(bars)
     recorded = splits_by_date(actions, instrument, as_of, config.versions)
     quality = quality_report(
         instrument,
@@ -114,12 +122,13 @@ def run(
         schedule,
         until,
         config.rules.halt_minutes,
-        split_doubts(sessions_of(bars), recorded, config.rules.split_tolerance),
+        split_doubts(days, recorded, config.rules.split_tolerance, before.sessions),
     )
     tables = {
         frequency: table_of(made, instrument, BARS.arrow_schema) for frequency, made in rows.items()
     }
-    return BarsResult(tables, quality)
+    carried = replace(carried, sessions=last_sessions(days, before.sessions))
+    return BarsResult(tables, quality, before.digest, carried)
 
 
 def _flags(

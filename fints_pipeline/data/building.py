@@ -85,15 +85,27 @@ def _build(due: Sequence[_Due]) -> list[BuiltInstrument]:
     writing: deque[tuple[BuiltInstrument, str, Future[BarsPartition]]] = deque()
     with ThreadPoolExecutor(WRITERS) as writers:
         for done, (lake, config, instrument, months) in zip(built, due, strict=True):
-            for month in months:
+            carried = None
+            for month in lake.months(RAW_BARS, config.base_frequency, instrument):
+                if month < months[0]:
+                    continue
+                # A month goes on from the one before: it is due where that hands on something else.
+                moved = (
+                    carried is not None
+                    and partition.started_from(lake, config, instrument, month) != carried.digest
+                )
+                if month not in months and not moved:
+                    carried = None
+                    continue
                 try:
                     check = partition.clock(lake, config, instrument, month)
                     if not check.passed:
                         raise SchemaError(check.reason)
-                    result = partition.compute(lake, config, instrument, month)
+                    result = partition.compute(lake, config, instrument, month, before=carried)
                 except UserError as error:
                     done.failures.append((month, error.what))
                     continue
+                carried = result.carried
                 made = writers.submit(partition.write, lake, config, instrument, month, result)
                 writing.append((done, month, made))
                 if len(writing) > WRITERS:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fints_pipeline.data.bad_ticks import bad_ticks
 from fints_pipeline.data.calendars import Segments, Stamps
+from fints_pipeline.data.carried import Carried
 from fints_pipeline.data.rows import Index, Mask, Rows, steps
 from fints_pipeline.data.rule_parameters import RuleParameters
 from fints_pipeline.data.rules import Schedule, mask
@@ -42,19 +43,27 @@ class Suspects:
 
 
 def suspects(
-    rows: Rows, schedule: Schedule, split_factor: Floats, parameters: RuleParameters
-) -> Suspects:
+    rows: Rows,
+    schedule: Schedule,
+    split_factor: Floats,
+    parameters: RuleParameters,
+    before: Carried,
+) -> tuple[Suspects, Carried]:
     """Apply the trailing rules to one month of clean rows.
 
-    Prices are compared split-adjusted, volumes too. Rows without a trade are left out. Windows
-    begin anew each month, and after a pause of an hour (ten days for daily bars) those of prices
-    do.
+    Prices are compared split-adjusted, volumes too. Rows without a trade are left out. Windows go
+    on from the month before; those of prices begin anew after a pause of an hour (ten days for
+    daily bars).
 
     Args:
         rows: `CleanRows.rows`.
         schedule: The month's grid.
         split_factor: (S,) of the month's segments.
         parameters: The rules'.
+        before: What the rules remember of the months before.
+
+    Returns:
+        The flags, and what the rules remember after the month; its sessions are those of before.
     """
     traded = np.flatnonzero(rows["volume"] != 0)
     segment = rows["segment"][traded]
@@ -64,14 +73,20 @@ def suspects(
         np.ascontiguousarray(rows[name][traded] * factor) for name in ("high", "low", "close")
     )
     pause = PAUSE_OF_DAYS if schedule.is_daily else PAUSE
-    restart = np.diff(opened, prepend=opened[:1] - pause) - schedule.step >= pause
-    restart[:1] = True
-    outside, spike = bad_ticks(high, low, close, restart, parameters.bad_ticks)
+    last = opened[:1] - pause if before.opened is None else np.full_like(opened[:1], before.opened)
+    restart = np.diff(opened, prepend=last) - schedule.step >= pause
+    if before.opened is None:
+        restart[:1] = True
+    rule = parameters.bad_ticks
+    outside, spike, band = bad_ticks(high, low, close, restart, rule, before.band)
     since_open = steps(opened - schedule.segments.session_open[segment], MINUTE)
     slot = since_open // parameters.volume_anomalies.slot_minutes
     volume = rows["volume"][traded] / factor
-    unlike = volume_anomalies(volume, slot, parameters.volume_anomalies)
-    return Suspects(*(_spread(found, traded, len(rows)) for found in (outside, spike, unlike)))
+    unlike, volumes = volume_anomalies(volume, slot, parameters.volume_anomalies, before.volumes)
+    found = Suspects(*(_spread(flag, traded, len(rows)) for flag in (outside, spike, unlike)))
+    if not len(opened):
+        return found, before
+    return found, replace(before, opened=opened[-1], band=band, volumes=volumes)
 
 
 def _spread(found: Mask, at: npt.NDArray[np.intp], count: int) -> Mask:

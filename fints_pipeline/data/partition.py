@@ -15,9 +15,11 @@ import pyarrow.compute as pc
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
-from fints_pipeline.base.lake.lineage import digests
+from fints_pipeline.base.lake.footer import CARRIED
+from fints_pipeline.base.lake.lineage import carried_to, digests
 from fints_pipeline.base.time import minutes
 from fints_pipeline.data import bars
+from fints_pipeline.data.carried import Carried, from_text
 from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.quality import QualityReport
@@ -26,7 +28,7 @@ from fints_pipeline.data.slices import RAW_BARS
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 MONTHS_AROUND = 3
 """Further months that the clock check looks at where one holds too few openings."""
 
@@ -45,9 +47,16 @@ class BarsPartition:
 
 
 def compute(
-    lake: Lake, config: DatasetConfig, instrument: str, month: str, as_of: datetime | None = None
+    lake: Lake,
+    config: DatasetConfig,
+    instrument: str,
+    month: str,
+    as_of: datetime | None = None,
+    before: Carried | None = None,
 ) -> bars.BarsResult:
     """Make one month's bars without writing them.
+
+    The trailing rules go on from what the last earlier month of bars handed on.
 
     Args:
         lake: The lake.
@@ -55,12 +64,36 @@ def compute(
         instrument: ``dataset.SYMBOL``.
         month: Month of the session dates.
         as_of: What the bars were at that time, aware; see `bars.run`.
+        before: What the last earlier month hands on, where that one is not in the lake yet.
 
     Raises:
         KeyNotFoundError: no archive holds rows of that month.
     """
     raw = lake.read(_raw_key(config, instrument, month), RAW_COLUMNS, encoded=["archive"])
-    return bars.run(config, raw, _actions(lake, instrument), instrument, month, as_of)
+    actions = _actions(lake, instrument)
+    if before is None:
+        before = carried_before(lake, config, instrument, month, as_of)
+    return bars.run(config, raw, actions, instrument, month, as_of, before)
+
+
+def carried_before(
+    lake: Lake, config: DatasetConfig, instrument: str, month: str, as_of: datetime | None = None
+) -> Carried:
+    """Return what the last month of bars before ``month`` hands on; nothing before the first.
+
+    Where that one was delivered more than once it is made again as it was at ``as_of``; months
+    before it count as they lie in the lake.
+    """
+    earlier = [m for m in lake.months("bars", config.base_frequency, instrument) if m < month]
+    if not earlier:
+        return Carried()
+    raw = _raw_key(config, instrument, earlier[-1])
+    if as_of is not None and lake.exists(raw) and _deliveries(lake, raw) > 1:
+        start = carried_before(lake, config, instrument, earlier[-1])
+        return compute(lake, config, instrument, earlier[-1], as_of, start).carried
+    key = series_key("bars", config.base_frequency, instrument, earlier[-1])
+    text = lake.footer(key).notes.get(CARRIED)
+    return from_text(text) if text is not None else Carried()
 
 
 def clock(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> ClockReport:
@@ -118,19 +151,39 @@ def write(
 ) -> BarsPartition:
     """Write one month's bars of every frequency."""
     inputs = digests(lake, [_raw_key(config, instrument, month), _actions_key(instrument)])
+    inputs[str(carried_key(config, instrument, month))] = result.before
     lineage = replace(made_with(config), inputs=inputs)
-    quality = {"quality": json.dumps(result.quality.to_dict(), sort_keys=True)}
+    notes = {"quality": json.dumps(result.quality.to_dict(), sort_keys=True)}
+    if result.carried.digest:
+        notes[CARRIED] = result.carried.to_text()
     footers = {
         freq: lake.write(
             series_key("bars", freq, instrument, month),
             table,
             BARS,
             lineage,
-            notes=quality if freq == config.base_frequency else None,
+            notes=notes if freq == config.base_frequency else None,
         )
         for freq, table in result.tables.items()
     }
     return BarsPartition(footers, result.quality)
+
+
+def started_from(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> str | None:
+    """Return the digest of what a month of bars started from; None where it is not in the lake."""
+    key = series_key("bars", config.base_frequency, instrument, month)
+    if not lake.exists(key):
+        return None
+    return lake.footer(key).lineage.inputs.get(str(carried_key(config, instrument, month)))
+
+
+def _deliveries(lake: Lake, raw: TableKey) -> int:
+    return len(lake.read(raw, ["known_at"]).column("known_at").unique())
+
+
+def carried_key(config: DatasetConfig, instrument: str, month: str) -> TableKey:
+    """Return the input that stands for what a month starts from."""
+    return carried_to(series_key("bars", config.base_frequency, instrument, month))
 
 
 def _raw_key(config: DatasetConfig, instrument: str, month: str) -> TableKey:

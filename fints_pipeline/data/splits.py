@@ -9,13 +9,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fints_pipeline.data.rows import Rows
 
+Sessions: TypeAlias = tuple[tuple[str, float, float, float], ...]
+_COLUMNS = ("session", "open", "close", "volume")
 # New shares for old ones, as companies choose them; the other way round they are reverse splits.
 RATIOS = (1.25, 4 / 3, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 # Sessions whose median volume an ex-date's is compared with.
@@ -53,7 +55,9 @@ def sessions_of(bars: Rows) -> Rows:
     )
 
 
-def split_doubts(days: Rows, recorded: Mapping[date, float], tolerance: float) -> SplitDoubts:
+def split_doubts(
+    days: Rows, recorded: Mapping[date, float], tolerance: float, before: Sessions = ()
+) -> SplitDoubts:
     """Compare every overnight ratio with the splits on record.
 
     An unrecorded split shows as a ratio of close to next open that lies within ``tolerance`` of a
@@ -66,12 +70,14 @@ def split_doubts(days: Rows, recorded: Mapping[date, float], tolerance: float) -
         days: Columns of `sessions_of`, ascending, raw prices.
         recorded: Ratio of the recorded splits by ex-date.
         tolerance: Relative.
+        before: The last sessions before them, as `last_sessions` has them; none of them is judged.
     """
     unrecorded, unshown = [], []
+    days = _after(before, days)
     columns = {name: column.tolist() for name, column in days.columns.items()}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     volume = days["volume"]
-    for i in range(1, len(rows)):
+    for i in range(max(1, len(before)), len(rows)):
         day = rows[i]["session"].date()
         ratio = rows[i - 1]["close"] / rows[i]["open"]
         if day in recorded:
@@ -82,6 +88,26 @@ def split_doubts(days: Rows, recorded: Mapping[date, float], tolerance: float) -
             words = _unrecorded(rows[i - 1], rows[i], ratio, moved, tolerance)
             unrecorded += [words] if words else []
     return SplitDoubts(tuple(unrecorded), tuple(unshown))
+
+
+def last_sessions(days: Rows, before: Sessions) -> Sessions:
+    """Return the last sessions that the next ones are compared with: day, open, close, volume."""
+    told = ((str(row[0])[:10], *row[1:]) for row in zip(*_told(days), strict=True))
+    return (*before, *told)[-VOLUME_SESSIONS:]
+
+
+def _after(before: Sessions, days: Rows) -> Rows:
+    if not before:
+        return days
+    day, *numbers = zip(*before, strict=True)
+    earlier = [np.array(day, dtype="datetime64[us]"), *(np.array(each, float) for each in numbers)]
+    joined = zip(_COLUMNS, earlier, strict=True)
+    return Rows({name: np.concatenate([old, days[name]]) for name, old in joined})
+
+
+def _told(days: Rows) -> list[list[Any]]:
+    session = days["session"].astype("datetime64[D]").astype(str).tolist()
+    return [session, *(days[name].tolist() for name in _COLUMNS[1:])]
 
 
 def _volume_ratio(volume: npt.NDArray[np.float64], i: int) -> float:

@@ -9,11 +9,13 @@ markets: the default threshold is passed where units change (shares to lots) or 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from fints_pipeline.data.carried import Thousandths
 from fints_pipeline.data.rule_parameters import VolumeAnomalies
 
 Floats = npt.NDArray[np.float64]
@@ -23,9 +25,16 @@ Index = npt.NDArray[np.int64]
 NORMAL = 1.4826
 # Slots whose volumes hardly differ are not held to more than this, in logarithms.
 LEAST_DEVIATION = 0.05
+# Logarithms are kept in thousandths, a fiftieth of that, so that a month can hand its slots on.
+THOUSAND, LARGEST = 1000.0, 65_535.0
 
 
-def volume_anomalies(volume: Floats, slot: Index, parameters: VolumeAnomalies) -> Flags:
+def volume_anomalies(
+    volume: Floats,
+    slot: Index,
+    parameters: VolumeAnomalies,
+    before: Mapping[int, Thousandths] | None = None,
+) -> tuple[Flags, dict[int, Thousandths]]:
     """Find volumes far from those before them in the same slot.
 
     Causal: row t is compared with rows before it. Rows without a trade, or without a volume, are
@@ -35,29 +44,42 @@ def volume_anomalies(volume: Floats, slot: Index, parameters: VolumeAnomalies) -
         volume: (T,) non-negative or null, comparable through time.
         slot: (T,) time slot, from 0.
         parameters: The rule's.
+        before: The last logarithms of each slot before these rows, oldest first.
 
     Returns:
-        (T,) flags.
+        (T,) flags, and the last logarithms of each slot after the rows. Cut anywhere and continued,
+        the flags are those of one pass.
     """
-    slots = int(slot.max()) + 1 if len(slot) else 0
+    window, held = parameters.window, dict(before or {})
+    slots = max(int(slot.max()) + 1 if len(slot) else 0, *(k + 1 for k in held), 0)
+    arrived, count = np.empty((slots, window)), np.zeros(slots, np.int64)
+    for k, last in held.items():
+        count[k] = min(len(last), window)
+        arrived[k, : count[k]] = last[-window:] / THOUSAND
     flags: Flags = _scan(
-        volume, slot, slots, parameters.window, parameters.least, parameters.threshold * NORMAL
+        volume, slot, arrived, count, parameters.least, parameters.threshold * NORMAL
     )
-    return flags
+    return flags, {k: _oldest_first(arrived[k], count[k]) for k in np.flatnonzero(count).tolist()}
+
+
+def _oldest_first(ring: Floats, count: int) -> Thousandths:
+    whole = np.roll(ring, -(count % len(ring))) if count > len(ring) else ring[:count]
+    return np.rint(whole * THOUSAND).astype(np.uint16)
 
 
 @njit(cache=True, nogil=True)
 def _scan(
-    volume: Floats, slot: Index, slots: int, window: int, least: int, threshold: float
+    volume: Floats, slot: Index, arrived: Floats, count: Index, least: int, threshold: float
 ) -> Flags:
     found = np.zeros(volume.size, np.bool_)
-    arrived = np.empty((slots, window))
+    slots, window = arrived.shape
     ordered = np.empty((slots, window))
-    count = np.zeros(slots, np.int64)
+    for k in range(slots):
+        ordered[k, : count[k]] = np.sort(arrived[k, : count[k]])
     for t in range(volume.size):
         if not volume[t] > 0.0:
             continue
-        x, k = math.log1p(volume[t]), slot[t]
+        x, k = min(np.rint(math.log1p(volume[t]) * THOUSAND), LARGEST) / THOUSAND, slot[t]
         size = min(count[k], window)
         if size >= least:
             median = _median(ordered[k], size)

@@ -1,9 +1,12 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fints_pipeline.data.bad_ticks import Flags, Floats, bad_ticks
+from fints_pipeline.data.carried import Band
 from fints_pipeline.data.rule_parameters import BadTicks
 
 RULE = BadTicks(window=12, least=5, trim=0.2, width=4.0, floor=0.01)
@@ -13,7 +16,7 @@ def found(
     close: Floats, high: Floats | None = None, restart: tuple[int, ...] = (0,)
 ) -> tuple[list[int], list[int]]:
     begins = np.isin(np.arange(len(close)), restart)
-    flags, spikes = bad_ticks(close if high is None else high, close, close, begins, RULE)
+    flags, spikes, _ = bad_ticks(close if high is None else high, close, close, begins, RULE)
     return np.flatnonzero(flags).tolist(), np.flatnonzero(spikes).tolist()
 
 
@@ -132,7 +135,7 @@ def markets(draw: st.DrawFn) -> tuple[Floats, Floats, Floats, Flags]:
 @settings(max_examples=60)
 def test_equals_a_slow_twin(market: tuple[Floats, Floats, Floats, Flags], window: int, trim: float):
     rule = BadTicks(window=window, least=4, trim=trim, width=4.0, floor=0.01)
-    flags, spikes = bad_ticks(*market, rule)
+    flags, spikes, _ = bad_ticks(*market, rule)
     assert (np.flatnonzero(flags).tolist(), np.flatnonzero(spikes).tolist()) == slow(*market, rule)
 
 
@@ -142,8 +145,8 @@ def test_flags_do_not_depend_on_what_follows(
     market: tuple[Floats, Floats, Floats, Flags], data: st.DataObject
 ):
     cut = data.draw(st.integers(1, len(market[0])))
-    whole, _ = bad_ticks(*market, RULE)
-    part, _ = bad_ticks(*(column[:cut] for column in market), RULE)
+    whole, *_ = bad_ticks(*market, RULE)
+    part, *_ = bad_ticks(*(column[:cut] for column in market), RULE)
     np.testing.assert_array_equal(part, whole[:cut])
 
 
@@ -162,5 +165,20 @@ def test_a_window_no_longer_than_least(window: int):
     rule = BadTicks(window=window, least=5, width=4.0, floor=0.01)
     close = calm(50)
     close[30] = 150
-    flags, _ = bad_ticks(close, close, close, np.arange(50) == 0, rule)
+    flags, *_ = bad_ticks(close, close, close, np.arange(50) == 0, rule)
     assert np.flatnonzero(flags).tolist() == [30]
+
+
+@given(markets(), st.lists(st.integers(0, 150), max_size=5))
+@settings(max_examples=60)
+def test_cut_anywhere_and_continued_it_is_one_pass(
+    market: tuple[Floats, Floats, Floats, Flags], cuts: list[int]
+):
+    whole, _, after = bad_ticks(*market, RULE)
+    parts, band = [], Band()
+    ends = sorted({0, len(whole), *(min(cut, len(whole)) for cut in cuts)})
+    for first, last in pairwise(ends):
+        part, _, band = bad_ticks(*(column[first:last] for column in market), RULE, band)
+        parts.append(part)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    assert band == after

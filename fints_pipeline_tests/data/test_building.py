@@ -103,10 +103,12 @@ def test_a_month_that_fails_stops_no_other(
 ):
     real = getattr(partition, step)
 
-    def fail(lake: Lake, config: object, instrument: str, month: str, *more: object):
+    def fail(
+        lake: Lake, config: object, instrument: str, month: str, *more: object, **named: object
+    ):
         if month == "2023-01":
             raise CalendarError("not covered")
-        return real(lake, config, instrument, month, *more)
+        return real(lake, config, instrument, month, *more, **named)
 
     monkeypatch.setattr(partition, step, fail)
     built = build_changed(lake, [binance()], stage_inbox(inbox, lake, [binance()]))

@@ -11,6 +11,8 @@ from fints_pipeline.base.errors import LakeError
 
 FOOTER_KEY = b"fints_pipeline"
 LAYOUT = 1
+CARRIED = "carried"
+"""The note in which a month of a series hands on what the next one starts from."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Footer:
     extra: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     layout: int = LAYOUT
+
+    @property
+    def carried(self) -> str:
+        """The digest of what it hands on; empty where it hands on nothing."""
+        return text_digest(self.notes[CARRIED]) if CARRIED in self.notes else ""
 
     def to_json(self) -> str:
         """Return the footer as JSON with sorted keys."""

@@ -151,6 +151,10 @@ class Lake:
         """Return the digest of an existing partition's content."""
         return self.footer(key).digest
 
+    def carried(self, key: TableKey) -> str:
+        """Return the digest of what an existing partition hands on to the next one."""
+        return self.footer(key).carried
+
     def lineage(self, key: TableKey) -> Lineage:
         """Return where an existing partition comes from."""
         return self.footer(key).lineage

@@ -16,6 +16,7 @@ from fints_pipeline.base.lake.keys import TableKey
 ABSENT = ""
 """Recorded in place of a digest when an input that would have been used did not exist."""
 _BEFORE = "before "
+_CARRIED = "carried to "
 
 
 class Known(Protocol):
@@ -31,6 +32,10 @@ class Known(Protocol):
 
     def lineage(self, key: TableKey) -> Lineage:
         """Return where one that is there comes from."""
+        ...
+
+    def carried(self, key: TableKey) -> str:
+        """Return the digest of what one that is hands on; empty where it hands on nothing."""
         ...
 
     def months(self, table: str, freq: str, instrument: str) -> list[str]:
@@ -71,6 +76,16 @@ def any_before(key: TableKey) -> TableKey:
     return TableKey(key.table, (*series, (name, _BEFORE + month)))
 
 
+def carried_to(key: TableKey) -> TableKey:
+    """Return an input that stands for what the last partition before a series' month hands on.
+
+    It changes with that alone: the month becomes stale when an earlier one changes what it hands
+    on, or when another one arrives between, and not with whatever else happens there.
+    """
+    *series, (name, month) = key.parts
+    return TableKey(key.table, (*series, (name, _CARRIED + month)))
+
+
 def staleness(lake: Known, key: TableKey, *, expected: Lineage | None = None) -> Staleness:
     """Compare what a partition was made from with what is there now.
 
@@ -103,14 +118,17 @@ def current_digest(lake: Known, name: str) -> str:
 
 def _digest(lake: Known, key: TableKey) -> str:
     name, value = key.parts[-1]
-    if name == "month" and value.startswith(_BEFORE):
-        month = value.removeprefix(_BEFORE)
+    mark = next((mark for mark in (_BEFORE, _CARRIED) if value.startswith(mark)), "")
+    if name == "month" and mark:
+        month = value.removeprefix(mark)
         series = key.table, key["freq"], key["instrument"]
         earlier = [known for known in lake.months(*series) if known < month]
         if not earlier:
             return ABSENT
         key = TableKey(key.table, (*key.parts[:-1], (name, earlier[-1])))
-    return lake.digest(key) if lake.exists(key) else ABSENT
+    if not lake.exists(key):
+        return ABSENT
+    return lake.carried(key) if mark == _CARRIED else lake.digest(key)
 
 
 _PARTS = {"predictions": ("experiment", "fold")}

@@ -27,9 +27,10 @@ INDEX = PurePosixPath(".index/footers.parquet")
 LEAST = 1000
 """Partitions below which the index is not worth its file."""
 _MOST_UNSAVED = 500
-_LAYOUT = b"1"
+_LAYOUT = b"2"
+_COLUMNS = ("path", "stamp", "digest", "carried", "code", "config", "inputs")
 _SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("path", "stamp", "digest", "code", "config", "inputs")],
+    [(name, pa.string()) for name in _COLUMNS],
     metadata={b"layout": _LAYOUT},
 )
 
@@ -42,6 +43,7 @@ class Entry(NamedTuple):
 
     stamp: str
     digest: str
+    carried: str
     code: str
     config: str
     inputs: str
@@ -72,6 +74,10 @@ class Snapshot:
     def digest(self, key: TableKey) -> str:
         """Return the digest of a partition that was there."""
         return self._entries[str(key)].digest
+
+    def carried(self, key: TableKey) -> str:
+        """Return the digest of what a partition that was there hands on."""
+        return self._entries[str(key)].carried
 
     def lineage(self, key: TableKey) -> Lineage:
         """Return where a partition that was there came from."""
@@ -140,7 +146,14 @@ class Footers:
         footer = Footer.from_json(metadata[FOOTER_KEY], path)
         made = footer.lineage
         inputs = json.dumps(dict(made.inputs), sort_keys=True)
-        return Entry(stamp, footer.digest, made.code_version, made.config_fingerprint, inputs)
+        return Entry(
+            stamp,
+            footer.digest,
+            footer.carried,
+            made.code_version,
+            made.config_fingerprint,
+            inputs,
+        )
 
     def _load(self) -> dict[str, Entry]:
         try:

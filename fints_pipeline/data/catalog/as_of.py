@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import pyarrow as pa
@@ -14,15 +15,13 @@ from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
 
-def is_settled(
-    bars: Partition, raw: Partition | None, actions: Partition | None, as_of: datetime
-) -> bool:
+def is_settled(bars: Partition, sources: Iterable[Partition | None], as_of: datetime) -> bool:
     """Return whether a month's bars were at ``as_of`` what they are now.
 
-    They were when all had closed by then, and their rows and actions came in one delivery each.
+    They were when all had closed by then, and what they were made from came in one delivery each.
     """
     closed = "close_time" not in bars.ranges or bars.ranges["close_time"][1] <= as_of
-    return closed and all(_is_one_delivery(source) for source in (raw, actions))
+    return closed and all(_is_one_delivery(source) for source in sources)
 
 
 def remake(

@@ -145,7 +145,10 @@ def _plan(instrument: str, request: BarsRequest, partitions: Iterable[Partition]
     months = []
     for one in found:
         source = raw.get(one.part("month"))
-        settled = is_settled(one, source, actions, request.as_of)
+        # Its flags go on from the month before.
+        before = max((month for month in raw if month < one.part("month")), default="")
+        known = (source, raw.get(before), actions)
+        settled = is_settled(one, known, request.as_of)
         months.append(_Month(one, None if settled else source))
     return months
 
