@@ -11,7 +11,6 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.lineage import Staleness
 from fints_pipeline.base.lake.snapshot import Snapshot, footers_of
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.data.catalog.inventory import tables
 from fints_pipeline.defs.instrument import TABLES, Instrument
 
 _SERIES = frozenset({"raw_bars", *TABLES})
@@ -58,6 +57,8 @@ def outdated(locations: Locations, names: Collection[str] = ()) -> Iterator[Outd
         locations: Lake and configs.
         names: Instruments to look at; none means all that were staged.
     """
+    from fints_pipeline.data.catalog.inventory import tables
+
     lake = locations.lake
     snapshot = footers_of(lake.location, str(lake.root)).look(tables(lake))
     states, outside = _states(snapshot)
