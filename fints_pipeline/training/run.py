@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake
@@ -49,5 +51,11 @@ def fit_and_publish(
         log.metrics(record.metrics, record.fit.steps)
         fingerprint = experiment.model_fingerprint(model, fold)
         manifest = publish(lake, fitted, code_version, fingerprint)
-        log.artifacts(lake.open_bundle(model_key(experiment.experiment, fold.key, model)))
+        if log.run_id is not None:
+            from fints_pipeline.training.run_files import write_run_files
+
+            bundle = lake.open_bundle(model_key(experiment.experiment, fold.key, model))
+            with TemporaryDirectory(prefix="fints-run-") as folder:
+                write_run_files(Path(folder), experiment, record.fit, bundle)
+                log.artifacts(Path(folder))
     return Trained(manifest, record.metrics, time.perf_counter() - started, log.run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +40,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedToy:
     fold = train.experiment_folds(lake, experiment)[0]
     results = train.train_fold(lake, experiment, fold, experiment.names, NullTracker())
     return TrainedToy(lake, experiment, fold, results)
+
+
+@pytest.fixture
+def mlflow(tmp_path: Path) -> Any:
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    yield mlflow
+    mlflow.set_tracking_uri(before)

@@ -16,6 +16,7 @@ from fints_pipeline import train
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, SchemaError
 from fints_pipeline.base.lake import Lake, fold_key
 from fints_pipeline.models._text_encoder import load_text_encoder
+from fints_pipeline.training import mlflow_model
 from fints_pipeline.training.bundles import load_model, model_key
 from fints_pipeline.training.class_labels import Classes
 from fints_pipeline.training.dataset import until_validation
@@ -83,6 +84,15 @@ def test_all_of_them_predict(fitted: TrainedToy) -> None:
     assert (rows.loc[classes, "p_up"] > 500).all()
     assert rows.loc["fusion", "expected_return"] > 500
     assert (rows.loc["fusion", "p_up"], rows.loc["tagger", "expected_return"]) == (0, 0)
+
+
+def test_a_sample_of_each_models_inputs_can_be_made(fitted: TrainedToy) -> None:
+    for name in fitted.experiment.names:
+        key = model_key(fitted.experiment.experiment, fitted.fold.key, name)
+        loaded = mlflow_model.LoadedModel(fitted.lake.open_bundle(key))
+        said = loaded.predict(mlflow_model.example(loaded))
+        parts = said if isinstance(said, list) else [said]
+        assert all(len(part) == 1 and np.isfinite(part).all() for part in parts), name
 
 
 def test_law_5_no_model_sees_the_test_span(fitted: TrainedToy, tmp_path: Path) -> None:

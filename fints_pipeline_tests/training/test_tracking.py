@@ -9,16 +9,6 @@ from fints_pipeline.training.tracking import MlflowTracker, parent_run_id
 from fints_pipeline_tests.training import toy
 
 
-@pytest.fixture
-def mlflow(tmp_path: Path) -> Any:
-    import mlflow
-
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    yield mlflow
-    mlflow.set_tracking_uri(before)
-
-
 @pytest.mark.filterwarnings("default")  # mlflow 3.17 warns of its own libraries
 def test_runs_nest_under_the_experiments_parent_and_failures_show(
     mlflow: Any, tmp_path: Path

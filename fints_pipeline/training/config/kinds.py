@@ -75,7 +75,7 @@ class TargetModel(ChannelModel):
 
     @model_validator(mode="after")
     def _consecutive_bars(self) -> Self:
-        if self.loss is None or not self.loss.contiguous:
+        if self.loss is None or not self.loss.contiguous or self.kind != ForecastModel.kind:
             return self
         if self.fit.stride != 1 or self.fit.regularisation.mixup:
             raise ValueError(
