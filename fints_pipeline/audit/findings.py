@@ -17,7 +17,8 @@ class Finding:
     """One check of one thing.
 
     Attributes:
-        check: its name: "spans", "samples", "scaler", "vocabulary", "pretraining" or "features".
+        check: its name: "spans", "inputs", "samples", "scaler", "vocabulary", "pretraining",
+            "features"; of a fold's cut: "disjoint", "purge".
         where: what was looked at.
         passed: whether it is clean.
         seen: what was seen, in words.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, Lake
 from fints_pipeline.base.lake.lineage import current_digest
 from fints_pipeline.training.config import ExperimentConfig
-from fints_pipeline.training.dataset import Columns, Series, Stamps, load_dataset
+from fints_pipeline.training.dataset import Columns, Series, Stamps, load_dataset, until_validation
 from fints_pipeline.training.record import TrainingRecord
 from fints_pipeline.training.scalers import QuantileNormalScaler, Scaler
 from fints_pipeline.walkforward.folds import Fold
@@ -23,6 +24,7 @@ UNSEEN = {
     "validation": ("test",),
 }
 """By split, the fold's spans that none of its samples may reach into."""
+_MONTH = re.compile(r"/(\d{4}-\d{2})$")
 ALIKE = 1e-6
 """Relative; what another processor's rounding changes in a sum is far below it."""
 
@@ -46,7 +48,7 @@ def audit_models(
     findings: list[Finding] = []
     for name, record in records.items():
         where = f"{fold.key}/{name}"
-        findings.append(_spans(record, fold, where))
+        findings += [_spans(record, fold, where), _inputs(record, fold, where)]
         findings.append(_samples(record, fold, series, where))
         findings += _scalers(lake, record, fold, series, wanted.features, where)
         findings += _pretraining(lake, record, fold, series, where)
@@ -60,8 +62,22 @@ def _record(lake: Lake, experiment: str, fold: str, model: str) -> TrainingRecor
 
 def _spans(record: TrainingRecord, fold: Fold, where: str) -> Finding:
     passed = record.spans == fold
-    seen = "trained on the fold's own spans" if passed else f"trained on {record.fold}"
+    own = record.spans
+    seen = (
+        f"trained on the fold's own spans, {own.train.first} to {own.train.last}, and stopped by "
+        f"{own.validation.first} to {own.validation.last}"
+        if passed
+        else f"belongs to other spans: trained on {record.fold}"
+    )
     return Finding("spans", where, passed, seen)
+
+
+def _inputs(record: TrainingRecord, fold: Fold, where: str) -> Finding:
+    """No month that was read begins after the last one of training and validation."""
+    last = until_validation(fold).last.isoformat()[:7]
+    latest = max((found[1] for key in record.inputs if (found := _MONTH.search(key))), default="")
+    seen = f"read months until {latest or 'none'}; validation ends in {last}"
+    return Finding("inputs", where, latest <= last, seen)
 
 
 def _samples(record: TrainingRecord, fold: Fold, series: Sequence[Series], where: str) -> Finding:

@@ -1,20 +1,19 @@
-"""Checks of a fold: its spans, its purge, what its models saw, how far its test span drifted."""
+"""The asset checks of folds: what the audit finds of them, and two that are made here.
 
-import re
-from collections.abc import Iterator
-from datetime import timedelta
-from itertools import pairwise
+Here are `no_look_ahead`, which makes partitions anew, and `drift`, which is no leak.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import numpy as np
 
-from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.audit.findings import Finding
 from fints_pipeline.defs import causality
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.partitions import FOLDS
 from fints_pipeline.defs.resources import Project
 
-_MONTH = re.compile(r"/(\d{4}-\d{2})$")
 _SHOWN = 12
 
 
@@ -48,78 +47,27 @@ def evaluate(project: Project, experiment, fold) -> Iterator[dg.AssetCheckResult
 
 def folds_disjoint(found: dict[str, list]) -> dg.AssetCheckResult:
     """Return whether no session is in two spans of a fold, and none is tested by two in a row."""
-    wrong = [
-        f"{name} {fold.key}" for name, folds in found.items() for fold in folds if not _apart(fold)
-    ]
-    tests = [(name, fold) for name, folds in found.items() for fold in folds]
-    for (name, before), (other, after) in pairwise(tests):
-        if name != other or "+" in before.key:
-            continue  # combinatorial splits test each group several times
-        span, after = before.test, after.test
-        if not span.last < after.first:
-            wrong.append(f"{name}: the test spans from {span.first} and {after.first} overlap")
-    return dg.AssetCheckResult(
-        check_name="folds_disjoint",
-        passed=not wrong,
-        metadata={"folds": len(tests), "wrong": "; ".join(wrong) or "none"},
-    )
+    from fints_pipeline.audit.findings import condensed
+    from fints_pipeline.audit.spans import audit_spans
+
+    rows = condensed(audit_spans(found))  # of hundreds of folds, those in order are one line
+    result = _of("folds_disjoint", [Finding(**row) for row in rows])
+    count = sum(len(folds) for folds in found.values())
+    return result._replace(metadata={**result.metadata, "folds": dg.MetadataValue.int(count)})
 
 
 def training_span(project: Project, experiment, fold) -> dg.AssetCheckResult:
     """Return whether what each model saw, read from its checkpoint, lies before the fold's test."""
     from fints_pipeline.audit.fold import audit_fold
-    from fints_pipeline.training.dataset import until_validation
-    from fints_pipeline.training.record import TrainingRecord
-    from fints_pipeline.walkforward.folds import Fold
 
-    last_month = until_validation(fold).last.isoformat()[:7]
-    lines, wrong = ["| model | trained | early-stopped | latest input |", "|---|---|---|---|"], []
-    for name in experiment.names:
-        key = BundleKey.of("models", experiment=experiment.experiment, fold=fold.key, model=name)
-        record = TrainingRecord.read(project.lake.open_bundle(key))
-        spans = Fold.from_json(record.fold)
-        months = [found[1] for key in record.inputs if (found := _MONTH.search(key))]
-        latest = max(months, default="none")
-        train, validation = (f"{s.first} to {s.last}" for s in (spans.train, spans.validation))
-        lines.append(f"| {name} | {train} | {validation} | {latest} |")
-        if spans != fold:
-            wrong.append(f"{name} belongs to other spans")
-        if months and latest > last_month:
-            wrong.append(f"{name} read {latest}, and validation ends in {last_month}")
-    findings = audit_fold(project.lake, experiment, fold)
-    lines += ["", "| check | of | result | seen |", "|---|---|---|---|"]
-    lines += [
-        f"| {one.check} | {one.where} | {'clean' if one.passed else 'LEAK'} | {one.seen} |"
-        for one in findings
-    ]
-    wrong += [f"{one.check}, {one.where}: {one.seen}" for one in findings if not one.passed]
-    return _result("training_span", wrong, lines)
+    return _of("training_span", audit_fold(project.lake, experiment, fold))
 
 
 def labels_do_not_overlap(project: Project, experiment, fold) -> dg.AssetCheckResult:
     """Return whether the rows that training keeps have labels that end before validation opens."""
-    from fints_pipeline.training.dataset import Columns, load_dataset, until_validation
-    from fints_pipeline.walkforward.folds import fold_masks
+    from fints_pipeline.audit.purge import audit_purge
 
-    names = tuple(dict.fromkeys((experiment.data.label, experiment.data.direction_label)))
-    columns = Columns(features=experiment.data.features[:1], labels=names)
-    data = load_dataset(project.lake, experiment.data, columns, until_validation(fold))
-    lines = [
-        "| instrument | label | learned | purged | would reach over |",
-        "|---|---|---:|---:|---:|",
-    ]
-    wrong = []
-    for one in data.series:
-        inside = fold.train.mask(one.session)
-        opens = one.open_time[fold.validation.mask(one.session)].min()
-        for name, label in one.labels.items():
-            kept = fold_masks(fold, one.session, one.open_time, one.close_time, label.end).train
-            over = int((kept & (label.end > opens) & (one.open_time < opens)).sum())
-            purged = int((inside & ~kept).sum())
-            lines.append(f"| {one.instrument} | {name} | {int(kept.sum())} | {purged} | {over} |")
-            if over or (kept & ~inside).any():
-                wrong.append(f"{one.instrument} {name}")
-    return _result("labels_do_not_overlap", wrong, lines)
+    return _of("labels_do_not_overlap", audit_purge(project.lake, experiment, fold))
 
 
 def no_look_ahead(project: Project, experiment, fold) -> dg.AssetCheckResult:
@@ -165,10 +113,15 @@ def drift(project: Project, experiment, fold) -> dg.AssetCheckResult:
     return result._replace(severity=dg.AssetCheckSeverity.WARN)
 
 
-def _apart(fold) -> bool:
-    """Return whether no day belongs to two spans of a fold."""
-    days = np.arange(fold.extent.first, fold.extent.last + timedelta(days=1), dtype="M8[D]")
-    return bool(sum(span.mask(days).astype(int) for span in fold.spans.values()).max() <= 1)
+def _of(name: str, findings: Sequence[Finding]) -> dg.AssetCheckResult:
+    """Return what was found as one check, each finding a line of its evidence."""
+    wrong = [f"{one.check}, {one.where}: {one.seen}" for one in findings if not one.passed]
+    lines = ["| check | of | result | seen |", "|---|---|---|---|"]
+    lines += [
+        f"| {one.check} | {one.where} | {'clean' if one.passed else 'LEAK'} | {one.seen} |"
+        for one in findings
+    ]
+    return _result(name, wrong, lines)
 
 
 def _result(name: str, wrong: list[str], lines: list[str]) -> dg.AssetCheckResult:

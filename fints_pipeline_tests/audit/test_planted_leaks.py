@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_a_clean_fold_predicts_and_every_check_is_clean(lake: Lake) -> None:
     findings = audit_fold(lake, experiment, fold)
     assert all(finding.passed for finding in findings), findings
     checks = {finding.check for finding in findings}
-    assert checks == {"spans", "samples", "scaler", "vocabulary", "pretraining"}
+    assert checks == {"spans", "inputs", "samples", "scaler", "vocabulary", "pretraining"}
     assert len(condensed(findings)) == len(checks)
 
 
@@ -233,3 +234,16 @@ def test_a_fill_in_the_bar_that_decided_it(tmp_path: Path, monkeypatch: pytest.M
     config = load_backtest(world.locations.backtest_config(EXPERIMENT))
     with pytest.raises(LookAheadError, match="not later than their decision"):
         run_backtest(world.locations, config)
+
+
+def test_a_model_that_read_a_month_after_validation(lake: Lake) -> None:
+    from fints_pipeline.audit.models import _inputs
+
+    experiment = toy.experiment()
+    fold = first_fold(lake, experiment)
+    last = fold.validation.last.isoformat()[:7]
+    for month, clean in ((last, True), ("2099-01", False)):
+        record = SimpleNamespace(inputs={f"features/5m/toy.UP/{month}": "digest"})
+        found = _inputs(record, fold, "a model")
+        assert found.passed is clean
+        assert month in found.seen

@@ -27,7 +27,10 @@ def test_validation_inside_training_and_test_spans_that_overlap_are_named():
     ]
     result = folds_disjoint({"demo": folds})
     assert not result.passed
-    assert "demo 2023-01-10; demo: the test spans from" in result.metadata["wrong"].value
+    wrong = result.metadata["wrong"].value
+    assert "demo 2023-01-10: a day is in two of its spans" in wrong
+    assert "demo: the test spans from 2023-01-10 and 2023-01-13 overlap" in wrong
+    assert "| LEAK |" in result.metadata["evidence"].value
 
 
 def test_splits_of_a_cross_validation_are_disjoint_within_each():

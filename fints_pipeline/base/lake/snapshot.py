@@ -190,5 +190,9 @@ def footers_of(location: str, root: str) -> Footers:
 def _name(path: str) -> str:
     """Return a partition's name, as lineage spells it, from its folder."""
     table, *parts = path.split("/")
-    values = (part.partition("=")[2] for part in parts)
-    return "/".join((table, *(decode_part(one) if "%" in one else one for one in values)))
+    return "/".join((table, *map(_value, parts)))
+
+
+@lru_cache(maxsize=65_536)
+def _value(part: str) -> str:
+    return decode_part(part.partition("=")[2])
