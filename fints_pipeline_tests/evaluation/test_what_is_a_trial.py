@@ -36,7 +36,9 @@ def world(tmp_path: Path) -> World:
 
 def backtested(world: World, **changes: object) -> dict[str, Any]:
     config = load_backtest(world.locations.backtest_config(EXPERIMENT))
-    return run_backtest(world.locations, config.model_copy(update={"null_shifts": 0, **changes})).summary
+    return run_backtest(
+        world.locations, config.model_copy(update={"null_shifts": 0, **changes})
+    ).summary
 
 
 def delete_every_run(mlflow: Any, name: str) -> int:
