@@ -1,5 +1,5 @@
 # CPU by default; docker build --build-arg TORCH=gpu . takes PyPI's CUDA build of torch instead.
-FROM python:3.11-slim
+FROM python:3.11.14-slim-bookworm
 
 ARG TORCH=cpu
 
@@ -13,7 +13,8 @@ ENV PIP_NO_CACHE_DIR=1 \
 
 WORKDIR /app
 COPY requirements requirements
-RUN pip install --require-hashes --no-deps -r requirements/lock.txt
+RUN pip install --require-hashes --no-deps -r requirements/lock.txt \
+ && pip install --require-hashes --no-deps -r requirements/deploy.txt
 RUN if [ "$TORCH" = "cpu" ]; then \
       pip install --extra-index-url https://download.pytorch.org/whl/cpu -r requirements/torch.txt; \
     else \
@@ -25,15 +26,19 @@ RUN pip install --no-deps --no-build-isolation . && pip check
 
 # Everything that is made at run time lies in /data, owned by a user without rights elsewhere.
 RUN useradd --create-home --uid 1000 fints \
- && mkdir -p /data/dagster /data/mlflow \
+ && mkdir -p /data/dagster /data/mlflow /data/lake/inbox \
  && ln -s /app/dagster.yaml /data/dagster/dagster.yaml \
  && chown -R fints:fints /data
-USER fints
+USER 1000:1000
 VOLUME /data
 ENV FINTS_LAKE=/data/lake \
     FINTS_INBOX=/data/lake/inbox \
     FINTS_CONFIGS=/app/configs \
     DAGSTER_HOME=/data/dagster \
     MLFLOW_TRACKING_URI=sqlite:////data/mlflow/mlflow.db
+
+# Every process of this image loads the package; what serves has a check of its own (compose.yaml).
+HEALTHCHECK --interval=60s --timeout=30s --start-period=60s \
+  CMD ["python", "-c", "import fints_pipeline.base.locations"]
 
 CMD ["python", "-m", "fints_pipeline.demo"]

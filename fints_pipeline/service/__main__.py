@@ -54,7 +54,7 @@ def serve(port: int) -> None:
     home = dagster_home()
     logs = home / "service"
     logs.mkdir(exist_ok=True)
-    with _alone(logs), _stopping(), opened_instance() as instance:
+    with _alone(logs), stopping(), opened_instance() as instance:
         _require_free(port)
         for run in settle(instance, time.time(), launching=False):
             print(f"settled run {run.run_id}: {run.why}", flush=True)
@@ -171,7 +171,7 @@ def _alone(logs: Path) -> Iterator[IO[str]]:
 
 
 @contextlib.contextmanager
-def _stopping() -> Iterator[None]:
+def stopping() -> Iterator[None]:
     """Treat a polite kill like Ctrl-C."""
 
     def interrupt(_number: int, _frame: object) -> None:

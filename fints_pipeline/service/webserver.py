@@ -1,6 +1,6 @@
 """Dagster's page behind the guard.
 
-``python -m fints_pipeline.service.webserver WORKSPACE PORT``; the service starts it.
+``python -m fints_pipeline.service.webserver WORKSPACE PORT [HOST]``; the service starts it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,15 @@ from pathlib import Path
 from fints_pipeline.service.guard import Guard, allowed_hosts
 
 
-def serve(workspace: Path, port: int) -> None:
-    """Serve the page on 127.0.0.1 until a signal ends it."""
+def serve(workspace: Path, port: int, host: str = "127.0.0.1") -> None:
+    """Serve the page until a signal ends it.
+
+    Args:
+        workspace: says where the code is.
+        port: to listen on.
+        host: to listen on; in a container all of its addresses, with a port that is published on
+            the host's 127.0.0.1 alone.
+    """
     import uvicorn
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -28,8 +35,8 @@ def serve(workspace: Path, port: int) -> None:
         ) as context:
             app = create_app_from_workspace_process_context(context)
             guarded = Guard(app, allowed_hosts(port))
-            uvicorn.run(guarded, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
+            uvicorn.run(guarded, host=host, port=port, log_level="warning", lifespan="off")
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

@@ -8,9 +8,12 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.training.seeds import generator
 
 Batch = dict[str, Tensor]
+COPIES = "copies"
+"""Key of a part's number of copies: a batch too small to be shared is given to every process."""
 _ORDER, _DRAW = 1, 2  # what a derived generator is for
 
 
@@ -45,6 +48,8 @@ class Batches:
         step: optimiser steps taken so far; it tells the epoch and the batches to skip.
         shuffle: off for evaluation, where every pass is then the same.
         accumulate: batches a step.
+        rank: of this process among those that share each batch.
+        processes: that share each batch; together they get what one would get, masks included.
     """
 
     def __init__(
@@ -56,12 +61,16 @@ class Batches:
         step: int = 0,
         shuffle: bool = True,
         accumulate: int = 1,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         self.samples = samples
         self.size = size
         self.seed = seed
         self.shuffle = shuffle
         self.accumulate = accumulate
+        self.rank = rank
+        self.processes = processes
         self.epoch, done = divmod(step, self.steps_per_epoch)
         self.skip = done * accumulate
 
@@ -88,7 +97,8 @@ class Batches:
         for number in range(self.skip, self.per_epoch):
             positions = order[number * self.size : (number + 1) * self.size]
             draws = generator(self.seed, _DRAW, self.epoch, number)
-            yield self.samples.batch(positions, draws)
+            batch = self.samples.batch(positions, draws)
+            yield batch if self.processes == 1 else part_of(batch, self.rank, self.processes)
 
     def _order(self) -> Tensor:
         count = len(self.samples)
@@ -98,3 +108,21 @@ class Batches:
         if isinstance(self.samples, Arranged):
             return self.samples.shuffled(self.size, draws)
         return torch.randperm(count, generator=draws)
+
+
+def part_of(batch: Batch, rank: int, processes: int) -> Batch:
+    """Return every ``processes``-th sample of a batch, from ``rank`` on; a very small one whole.
+
+    Raises:
+        ConfigError: the batch is no list of samples.
+    """
+    counts = {len(value) for value in batch.values() if value.dim()}
+    if len(counts) != 1:
+        raise ConfigError(
+            "batches of consecutive bars cannot be shared between processes",
+            where="hardware.processes",
+            fix="set it to 1 for losses of what a portfolio earns",
+        )
+    if counts.pop() < processes:
+        return {**batch, COPIES: torch.tensor(float(processes))}
+    return {name: value[rank::processes] for name, value in batch.items()}

@@ -59,7 +59,9 @@ class EarlyStop(Callback):
             self._weights = _copied(task.network)
         elif epoch - self.best_epoch >= self.patience:
             self._stop(trainer, "patience")
-        if self.max_seconds is not None and self.seconds > self.max_seconds:
+        # One clock for all processes, or some would go on and wait for the others.
+        late = self.max_seconds is not None and self.seconds > self.max_seconds
+        if trainer.strategy.reduce_boolean_decision(late, all=False):
             self._stop(trainer, "max_seconds")
 
     @property

@@ -11,10 +11,12 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from fints_pipeline.training.augment import Augment
-from fints_pipeline.training.batches import Batch, Batches, Samples
+from fints_pipeline.training.batches import COPIES, Batch, Batches, Samples
+from fints_pipeline.training.companions import Seat
 from fints_pipeline.training.config import FitConfig
 from fints_pipeline.training.objectives import Objective
 from fints_pipeline.training.optimisation import make_optimiser, rate_factor
+from fints_pipeline.training.pooling import pooled
 from fints_pipeline.training.running_mean import RunningMean
 from fints_pipeline.training.seeds import derived_seed
 
@@ -60,6 +62,7 @@ class FitTask(LightningModule):
         self.augment = augment
         self.score = score
         self.frozen = frozen
+        self.seat = Seat()
         self.train_mean = RunningMean()
         self.validation_mean = RunningMean()
         for name in frozen:
@@ -79,29 +82,51 @@ class FitTask(LightningModule):
         """Return the rest of an epoch's batches after ``step`` optimiser steps."""
         fit = self.fit_config
         return Batches(
-            self.train_samples, fit.batch_size, self.seed, step=step, accumulate=fit.accumulate
+            self.train_samples,
+            fit.batch_size,
+            self.seed,
+            step=step,
+            accumulate=fit.accumulate,
+            rank=self.seat.rank,
+            processes=self.seat.count,
         )
 
     def val_dataloader(self) -> Batches:
         """Return the same batches every time."""
         size = self.fit_config.batch_size
-        return Batches(self.validation_samples, size, self.seed, shuffle=False)
+        rank, processes = self.seat.rank, self.seat.count
+        return Batches(
+            self.validation_samples,
+            size,
+            self.seed,
+            shuffle=False,
+            rank=rank,
+            processes=processes,
+        )
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Tie dropout to the batch, so that it does not depend on where a fit started."""
-        torch.manual_seed(derived_seed(self.seed, _DROPOUT, *self._place(batch_idx)))
+        rank = (self.seat.rank,) if self.seat.rank else ()
+        torch.manual_seed(derived_seed(self.seed, _DROPOUT, *self._place(batch_idx), *rank))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the batch's loss."""
+        copies = batch.pop(COPIES, None)
         if self.augment is not None:
             batch = self.augment(batch)
-        loss, weight = self.objective(self.network, batch)
-        self.train_mean.add(loss.detach(), weight)
+        loss, mean, weight = self._loss(batch, copies)
+        self.train_mean.add(mean, weight)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add the batch to the early-stopping loss."""
-        self.validation_mean.add(*self.objective(self.network, batch))
+        _, mean, weight = self._loss(batch, batch.pop(COPIES, None))
+        self.validation_mean.add(mean, weight)
+
+    def _loss(self, batch: Batch, copies: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what to differentiate, and the mean and weight of the whole batch."""
+        loss, weight = self.objective(self.network, batch)
+        return pooled(loss, weight if copies is None else weight / copies)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimiser, and its schedule a step at a time."""

@@ -18,10 +18,12 @@ from fints_pipeline.training.batches import Batch
 from fints_pipeline.training.callbacks import EarlyStop, EpochLog
 from fints_pipeline.training.checkpoint_io import AtomicCheckpointIO
 from fints_pipeline.training.checkpointing import Checkpointing, CheckpointPlace
+from fints_pipeline.training.companions import Seat, seated
 from fints_pipeline.training.config import HardwareConfig
 from fints_pipeline.training.fit_task import FitTask
 from fints_pipeline.training.hardware import accelerator, precision
 from fints_pipeline.training.objectives import Objective
+from fints_pipeline.training.pooling import batch_norm_pooled
 from fints_pipeline.training.record import FitRecord
 from fints_pipeline.training.running_mean import RunningMean
 
@@ -80,6 +82,33 @@ def fit_network(
     if task.fit_config.epochs == 0 or not parameter_count(task.network):
         loss = mean_loss(task.network, task.objective, task.val_dataloader())
         return FitReport((), 0, loss, 0, "nothing to fit")
+    with seated(hardware.processes, task.seed, _companion, task, name, hardware, place) as seat:
+        trainer, stop, log = _fitted(task, name, hardware, on_metrics, place, seat)
+    stop.restore(task.network)
+    task.network.to("cpu").eval()
+    return FitReport(
+        tuple(log.history), stop.best_epoch, stop.best_loss, trainer.global_step, stop.reason
+    )
+
+
+def _companion(
+    task: FitTask, name: str, hardware: HardwareConfig, place: CheckpointPlace | None, seat: Seat
+) -> None:
+    """Fit beside the leading process, without a word."""
+    logging.getLogger("fints_pipeline").setLevel(logging.WARNING)
+    _fitted(task, name, hardware, None, place, seat)
+
+
+def _fitted(
+    task: FitTask,
+    name: str,
+    hardware: HardwareConfig,
+    on_metrics: OnMetrics | None,
+    place: CheckpointPlace | None,
+    seat: Seat,
+) -> tuple[Trainer, EarlyStop, EpochLog]:
+    """Run Lightning's loop on one of the seats; only the leader's writes anything."""
+    task.seat = seat
     stop = EarlyStop(task.fit_config.patience, task.fit_config.max_seconds)
     log = EpochLog(name, stop, on_metrics)
     callbacks: list[Callback] = [stop]
@@ -89,10 +118,13 @@ def fit_network(
     callbacks.append(log)
     if place is not None:
         callbacks.append(Checkpointing(place, task.fit_config.checkpoint_every))
-    with _quiet_lightning():
+    device = accelerator(hardware)
+    with _quiet_lightning(), batch_norm_pooled(task.network):
         trainer = Trainer(
-            accelerator=accelerator(hardware),
-            devices=1,
+            accelerator=device,
+            devices=seat.count,
+            strategy=seat.strategy(device),
+            use_distributed_sampler=False,
             precision=precision(hardware),
             max_epochs=task.fit_config.epochs,
             accumulate_grad_batches=task.fit_config.accumulate,
@@ -109,11 +141,7 @@ def fit_network(
         task.begin()
         start = place.usable() if place is not None else None
         trainer.fit(task, ckpt_path=start)
-    stop.restore(task.network)
-    task.network.to("cpu").eval()
-    return FitReport(
-        tuple(log.history), stop.best_epoch, stop.best_loss, trainer.global_step, stop.reason
-    )
+    return trainer, stop, log
 
 
 @torch.no_grad()
@@ -129,7 +157,8 @@ def mean_loss(network: nn.Module, objective: Objective, batches: Iterable[Batch]
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Mute Lightning's notes on devices and its tips: the progress lines say what matters."""
-    names = ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.rank_zero")
+    rooms = ("utilities.rank_zero", "utilities.distributed")
+    names = [f"lightning.{kind}.{room}" for kind in ("pytorch", "fabric") for room in rooms]
     loggers = [logging.getLogger(name) for name in (*names, "lightning.pytorch")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -138,6 +167,8 @@ def _quiet_lightning() -> Iterator[None]:
         with warnings.catch_warnings():
             # Lightning 2.6 asks torch 2.13 for a tree's leaves in a way that still works.
             warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+            # Networks differ in whether a batch uses all of their parameters.
+            warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")
             # Frozen towers are meant to stay in evaluation mode.
             warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode")
             yield
