@@ -93,6 +93,8 @@ def check_clock(
     order = np.argsort(open_times, kind="stable")
     stamps = open_times[order].astype("datetime64[us]")
     active = np.nan_to_num(activity[order].astype(np.float64))
+    if not len(stamps):
+        return ClockReport(True, timezone, None, "there are no bars to compare")
     hours = hours_of(stamps, calendar)
     if hours is None or hours.sessions_with(stamps) < FEWEST_SESSIONS:
         why = (

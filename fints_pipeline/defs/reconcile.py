@@ -10,6 +10,7 @@ from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.lineage import Staleness
 from fints_pipeline.base.lake.snapshot import Snapshot, footers_of
+from fints_pipeline.base.lake.tables import tables
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.instrument import TABLES, Instrument
 

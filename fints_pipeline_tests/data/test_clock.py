@@ -131,3 +131,11 @@ def test_order_and_unknown_activity_do_not_matter():
     volume = np.where(np.arange(NEW_YORK.size) % 7 == 0, np.nan, opening_burst(NEW_YORK))
     straight = check_clock(NEW_YORK, volume, calendar_for("XNYS"), "UTC")
     assert straight == check_clock(NEW_YORK[order], volume[order], calendar_for("XNYS"), "UTC")
+
+
+def test_a_month_without_bars_says_so():
+    none = np.array([], dtype="datetime64[us]")
+    report = check_clock(none, np.array([]), calendar_for("XNYS"), "UTC")
+    assert report.passed
+    assert report.evidence == ()
+    assert report.reason == "there are no bars to compare"

@@ -7,8 +7,8 @@ import pytest
 
 from fints_pipeline.base.lake import Lake, Lineage, series_key, snapshot
 from fints_pipeline.base.lake.snapshot import INDEX, Footers
+from fints_pipeline.base.lake.tables import tables
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.data.catalog.inventory import tables
 from fints_pipeline.defs import reconcile
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.reconcile import Outdated, instruments, outdated

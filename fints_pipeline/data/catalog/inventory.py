@@ -19,10 +19,9 @@ from fints_pipeline.base.lake import Footer, Lake, TableKey
 from fints_pipeline.base.lake.footer import FOOTER_KEY
 from fints_pipeline.base.lake.keys import decode_part
 from fints_pipeline.base.lake.lake import DATA_FILE
+from fints_pipeline.base.lake.tables import tables
 
 Stamp = tuple[int, int, int]
-NOT_TABLES = frozenset({"bundles", "staging", "quarantine", "inbox"})
-"""Folders of a lake that hold something else than tables."""
 
 EVENTS = "event"
 """What stands for the frequency of tables that have none."""
@@ -132,18 +131,6 @@ def footer_of(schema: pa.Schema, path: Path) -> Footer:
     if text is None:
         raise LakeError("the file was not written by this project", where=str(path))
     return Footer.from_json(text, str(path))
-
-
-def tables(lake: Lake) -> list[str]:
-    """Return the names of the tables that the lake's root holds, sorted."""
-    names = lake.store.folders(PurePosixPath())
-    return sorted(
-        name
-        for name in names
-        if name not in NOT_TABLES
-        and not name.startswith(".")
-        and any("=" in part for part in lake.store.folders(PurePosixPath(name)))
-    )
 
 
 def _files(lake: Lake) -> Iterator[tuple[str, Stamp]]:
