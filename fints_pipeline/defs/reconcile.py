@@ -58,8 +58,6 @@ def outdated(locations: Locations, names: Collection[str] = ()) -> Iterator[Outd
         locations: Lake and configs.
         names: Instruments to look at; none means all that were staged.
     """
-    from fints_pipeline.data.catalog.inventory import tables
-
     lake = locations.lake
     snapshot = footers_of(lake.location, str(lake.root)).look(tables(lake))
     states, outside = _states(snapshot)
