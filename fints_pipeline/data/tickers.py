@@ -10,6 +10,8 @@ from fints_pipeline.base.errors import ArchiveError
 
 UNMAPPED = "UNMAPPED"
 """``WM.UNMAPPED`` is who was called WM when the instrument WM was called something else."""
+TODAY = date(2050, 12, 31)
+"""The last day of a ticker that is still in use, as LEAN writes it."""
 _A_DAY = timedelta(days=1)
 
 

@@ -17,6 +17,7 @@ from fints_pipeline.data.bad_ticks import bad_ticks
 from fints_pipeline.data.building import build_changed
 from fints_pipeline.data.carried import Carried, from_text
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.maintenance.verification import verify
 from fints_pipeline.data.slices import SliceChange
 from fints_pipeline.data.staging_report import StagingReport
 from fints_pipeline.data.volume_anomalies import volume_anomalies
@@ -162,6 +163,7 @@ def test_one_by_one_in_a_range_and_anew_in_one_pass_are_the_same(
         put(other, raw, month)
         partition.build(other, DATASET, NAME, month)
     assert digests(other) == digests(lake)
+    assert list(verify(lake)) == []
     assert build_changed(lake, [DATASET], StagingReport()) == []
     # The month between arrives last: the one after it goes on from it.
     for month in ("2024-02", "2024-04"):
@@ -192,6 +194,10 @@ def test_a_restated_month_makes_the_next_stale_only_while_the_window_reaches(
     change = put(lake, near, "2024-03")
     partition.build(lake, DATASET, NAME, "2024-03")
     (reason,) = stale(lake, "2024-04")
+    assert (
+        "carried to 2024-04 changed"
+        in {each.name: each for each in verify(lake)}[f"bars/30m/{NAME}/2024-04"].reason
+    )
     assert reason == f"bars/1m/{NAME}/carried to 2024-04 changed"
     (built,) = build_changed(lake, [DATASET], StagingReport(changes=[change]))
     assert built.months == 2

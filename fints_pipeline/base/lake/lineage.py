@@ -86,6 +86,11 @@ def carried_to(key: TableKey) -> TableKey:
     return TableKey(key.table, (*series, (name, _CARRIED + month)))
 
 
+def stands_for_another(name: str) -> bool:
+    """Return whether an input that lineage names is one of `any_before` or `carried_to`."""
+    return name.rpartition("/")[2].startswith((_BEFORE, _CARRIED))
+
+
 def staleness(lake: Known, key: TableKey, *, expected: Lineage | None = None) -> Staleness:
     """Compare what a partition was made from with what is there now.
 

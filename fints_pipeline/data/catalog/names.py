@@ -78,6 +78,6 @@ def _instrument(name: object, known: Collection[str], renames: Renames, day: dat
     if owners:
         return owners[0]
     if (told := renames.told(name)) is not None:
-        raise KeyNotFoundError(f"no symbol {name!r} today", fix=told)
+        raise KeyNotFoundError(f"no bars of a symbol {name!r} today", fix=told)
     hint = nearest(name, known) if "." in name else nearest(name, bare)
     raise KeyNotFoundError(f"no symbol {name!r}", fix=hint or "the lake holds no such table yet")

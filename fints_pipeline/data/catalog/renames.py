@@ -10,7 +10,7 @@ from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.data.catalog.inventory import Partition
 from fints_pipeline.data.ticker_files import history_of
-from fints_pipeline.data.tickers import Spell, TickerHistory
+from fints_pipeline.data.tickers import TODAY, Spell, TickerHistory
 from fints_pipeline.schemas.ticker_history import TICKER_HISTORY
 
 
@@ -58,7 +58,7 @@ class Renames:
                 *(history.spells(ticker) if dot and owner == dataset else ()),
             ]
         ]
-        words = "; ".join(f"{name} was {_words(owner, spell)}" for owner, spell in found)
+        words = "; ".join(f"{name} {_words(owner, spell)}" for owner, spell in found)
         return f"{words}: ask for the instrument, or for the ticker with as_of" if found else None
 
 
@@ -74,4 +74,9 @@ def renames_of(lake: Lake, partitions: Iterable[Partition]) -> Renames:
 
 
 def _words(dataset: str, spell: Spell) -> str:
-    return f"the ticker of {dataset}.{spell.symbol} from {spell.first} to {spell.last}"
+    if spell.last >= TODAY:
+        return (
+            f"is the ticker of {dataset}.{spell.symbol} since {spell.first}, of which the lake "
+            "holds no bars"
+        )
+    return f"was the ticker of {dataset}.{spell.symbol} from {spell.first} to {spell.last}"

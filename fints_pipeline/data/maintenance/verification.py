@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from typing import Literal
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.errors import LakeError, UserError
 from fints_pipeline.base.lake import Lake, Lineage
 from fints_pipeline.base.lake.lake import content_digest
-from fints_pipeline.base.lake.lineage import ABSENT
+from fints_pipeline.base.lake.lineage import ABSENT, current_digest, stands_for_another
 from fints_pipeline.data.catalog.contracts import MIGRATE, contract_of, is_outdated
 from fints_pipeline.data.catalog.inventory import DAMAGE, Inventory, Partition, footer_of
 from fints_pipeline.data.maintenance.bundle_files import bundle_keys, manifests
@@ -64,6 +65,7 @@ def verify(lake: Lake) -> Iterator[Finding]:
     now = {str(one.key): one.footer.digest for one in partitions}
     now |= {name: manifest.digest for name, manifest in published.items()}
     for one in partitions:
+        now |= _meant(lake, one.footer.lineage)
         yield from _lineage(str(one.key), one.footer.lineage, now)
     for name, manifest in published.items():
         yield from _lineage(name, manifest.lineage, now)
@@ -113,6 +115,15 @@ def _bundle_files(lake: Lake) -> Iterator[Finding]:
         except UserError as error:
             reason = f"{error.what}: {error.where}"
             yield Finding("damaged", str(key), reason, f"materialise {key} again")
+
+
+def _meant(lake: Lake, lineage: Lineage) -> dict[str, str]:
+    """Return what inputs that stand for others are now; a damaged one counts as gone."""
+    found = {}
+    for name in filter(stands_for_another, lineage.inputs):
+        with contextlib.suppress(LakeError):
+            found[name] = current_digest(lake, name)
+    return found
 
 
 def _lineage(name: str, lineage: Lineage, now: Mapping[str, str]) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ HISTORIES = {
         ("GOOCV", date(2014, 3, 27), date(2014, 4, 2)),
         ("GOOG", date(2014, 4, 3), TODAY),
     ],
+    "lean.NEW": [("NEW", date(2020, 1, 2), TODAY)],
     "lean.TFCFA": [("FOXA", date(2013, 6, 29), date(2019, 3, 18))],
 }
 
@@ -57,8 +58,11 @@ def test_a_former_ticker_is_told_of(catalog: DataCatalog):
     words = "GOOCV was the ticker of lean.GOOG from 2014-03-27 to 2014-04-02"
     with pytest.raises(KeyNotFoundError) as refusal:
         catalog.bars("GOOCV", "1D")
-    assert refusal.value.what == "no symbol 'GOOCV' today"
+    assert refusal.value.what == "no bars of a symbol 'GOOCV' today"
     assert words in str(refusal.value)
+    with pytest.raises(KeyNotFoundError) as refusal:
+        catalog.bars("NEW", "1D")
+    assert "NEW is the ticker of lean.NEW since 2020-01-02, of which the lake" in str(refusal.value)
     for call in (catalog.quality, catalog.tickers, lambda name: catalog.coverage(symbol=name)):
         with pytest.raises(KeyNotFoundError, match="today") as refusal:
             call("lean.GOOCV")
