@@ -13,7 +13,8 @@ from fints_pipeline.defs.settling import settle
 from fints_pipeline_tests.deploy.installation import Installation
 from fints_pipeline_tests.servers.postgresql import PostgreSQL
 
-pytestmark = pytest.mark.server
+# What `make deploy` and `make servers` install is there in the full run of the tests.
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 FIRST_USE = """
 from dagster._core.test_utils import create_run_for_test
 from fints_pipeline.defs.home import opened_instance
@@ -84,7 +85,6 @@ def test_eight_processes_may_train_first_at_once(place: Place) -> None:
     assert ask(place.mlflow, "SELECT count(*) FROM runs") == "9"
 
 
-@pytest.mark.slow
 def test_the_jobs_leave_their_records_in_the_database(place: Place) -> None:
     place.deliver()
     place.execute("ingest")
@@ -113,7 +113,6 @@ def test_the_jobs_leave_their_records_in_the_database(place: Place) -> None:
     assert not (place.project / "mlruns").exists()
 
 
-@pytest.mark.slow
 def test_a_killed_run_is_settled_on_its_own_machine_alone(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
-from dagster_ray.core.executor import RayExecutorConfig
 
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.defs import executors
 from fints_pipeline.defs.executors import Executors, InProcess, Ray
+
+# What `make deploy` installs is there in the full run of the tests.
+pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -30,6 +32,8 @@ def test_steps_get_where_to_read_and_write(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store")
     monkeypatch.setenv("OTHER", "x")
     wanted = configured.training.model_copy(update={"environment": ("AWS_ENDPOINT_URL", "ABSENT")})
+    from dagster_ray.core.executor import RayExecutorConfig
+
     from fints_pipeline.defs.ray_jobs import settings
 
     found = RayExecutorConfig(
