@@ -77,7 +77,12 @@ def _bars(rows: pd.DataFrame) -> Figure:
     category = {"type": "category"} | ({} if in_order else {"autorange": "reversed"})
     unit = str(shown["unit"].iloc[0])
     layout = {
-        f"{across}axis": category | (titled("bars back", nticks=12) if in_order else {}),
+        f"{across}axis": category
+        | (
+            titled(GROUPS.get(str(rows["group"].iloc[0]), "").removeprefix("by "), nticks=12)
+            if in_order
+            else {}
+        ),
         f"{along}axis": titled(unit, zeroline=True),
     }
     return {"data": [trace], "layout": layout}
@@ -164,7 +169,7 @@ def attribution_chart(material: Material) -> Figure | None:
         "hoverinfo": "skip",
     }  # fmt: skip
     layout = {
-        "yaxis": {"type": "category", "autorange": "reversed"},
+        "yaxis": {"type": "category", "autorange": "reversed", "dtick": 1},
         "xaxis": titled(material.config.account_currency, zeroline=True, tickformat="~s"),
     }
     return {"data": [bars, band], "layout": layout}
