@@ -63,6 +63,15 @@ def _load_pyfunc(path: str) -> LoadedModel:
 
 def save(bundle: Path, folder: Path) -> None:
     """Write a published model's bundle into ``folder`` as an MLflow model with a signature."""
+    with warnings.catch_warnings():
+        # MLflow's own types warn at their import.
+        warnings.filterwarnings("ignore", ".*inferred as AnyType", UserWarning)
+        # The signature is made from an example; there is no need to keep it as well.
+        warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
+        _save(bundle, folder)
+
+
+def _save(bundle: Path, folder: Path) -> None:
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -80,17 +89,14 @@ def save(bundle: Path, folder: Path) -> None:
         Schema([spec(name, array) for name, array in inputs.items()]),
         Schema([spec(name, array) for name, array in zip(names, outputs, strict=True)]),
     )
-    with warnings.catch_warnings():
-        # The signature is made from an example; there is no need to keep it as well.
-        warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
-        mlflow.pyfunc.save_model(
-            path=str(folder),
-            loader_module=__name__,
-            data_path=str(bundle),
-            signature=signature,
-            pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
-            metadata={"experiment": model.record.experiment, "fold": model.record.spans.key},
-        )
+    mlflow.pyfunc.save_model(
+        path=str(folder),
+        loader_module=__name__,
+        data_path=str(bundle),
+        signature=signature,
+        pip_requirements=[f"{name}=={version(name)}" for name in _REQUIREMENTS],
+        metadata={"experiment": model.record.experiment, "fold": model.record.spans.key},
+    )
 
 
 def example(model: LoadedModel) -> Arrays:
