@@ -208,7 +208,7 @@ def test_a_clean_backtest_says_what_was_checked(tmp_path: Path) -> None:
     rows = run_backtest(world.locations, config).summary["audit"]
     assert all(row["passed"] for row in rows)
     checked = {row["check"]: row["checked"] for row in rows}
-    assert set(checked) == {"features", "fills", "samples", "spans"}
+    assert set(checked) == {"features", "fills", "inputs", "samples", "spans"}
     assert checked["features"] == 16
     assert checked["spans"] == len(world.folds) * 2
     assert checked["fills"] > 100
