@@ -215,7 +215,7 @@ class FolderStore:
 
     def stamps(self, path: PurePosixPath, name: str) -> Iterator[tuple[str, str]]:
         """Ask for the file in each folder; look inside only where there is none."""
-        start = len(str(self.root)) + 1
+        start = len(str(self.root / "_")) - 1  # a root "." is not part of what is found
         return ((found[start:], stamp) for found, stamp in _stamps(str(self.root / path), name))
 
     def locked(self, name: str) -> AbstractContextManager[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,12 @@ class Contents:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
-        self._inventory = Inventory(lake)
+        self._inventory = Inventory(lake, is_indexed=True)
         self._renamed: tuple[int, Renames] | None = None
+
+    def one_look(self) -> AbstractContextManager[None]:
+        """Answer all that is asked inside the block from one look at the lake, at its start."""
+        return self._inventory.held()
 
     def partitions(self, table: str | None = None) -> list[Partition]:
         """Return every partition, of one table or of all."""

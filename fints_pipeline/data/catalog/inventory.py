@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,8 +22,8 @@ from fints_pipeline.base.lake.footer import FOOTER_KEY
 from fints_pipeline.base.lake.keys import decode_part
 from fints_pipeline.base.lake.lake import DATA_FILE
 from fints_pipeline.base.lake.tables import tables
-
-Stamp = tuple[int, int, int]
+from fints_pipeline.data.catalog import index
+from fints_pipeline.data.catalog.index import Row, Stamp
 
 EVENTS = "event"
 """What stands for the frequency of tables that have none."""
@@ -64,35 +66,117 @@ class Inventory:
 
     Args:
         lake: The lake.
+        is_indexed: Take what an earlier process found of files that are unchanged from the lake's
+            index, and keep it up to date. Without, each file is opened once by this object.
 
     Attributes:
         damaged: Reason by file, of those that could not be read at the last look.
         version: Grows when a look finds a file that is new, changed or gone.
     """
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, is_indexed: bool = False) -> None:
         self.lake = lake
         self.damaged: dict[Path, str] = {}
         self.version = 0
         self._found: dict[str, tuple[Stamp, Partition]] = {}
+        self._indexed: dict[str, Row] | None = None if is_indexed else {}
+        self._is_indexed = is_indexed
+        self._start = len(str(lake.root / "_")) - 1  # a root "." is not part of its files' paths
+        self._unsaved = 0
+        self._held: list[Partition] | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let every look inside the block return what is there at its start."""
+        if self._held is not None:
+            yield
+            return
+        self._held = self.look()
+        try:
+            yield
+        finally:
+            self._held = None
 
     def look(self) -> list[Partition]:
         """Return the partitions that are there now, in path order."""
+        if self._held is not None:
+            return self._held
         before, damaged = self._found, dict(self.damaged)
         self._found, self.damaged = {}, {}
+        if self._indexed is None:
+            self._indexed = index.load(self.lake.root)
         for name, stamp in _files(self.lake):
             known = before.get(name)
-            if known is not None and known[0] == stamp:
+            if known is None or known[0] != stamp:
+                known = self._from_index(name, stamp) or self._from_file(name, stamp)
+            if known is not None:
                 self._found[name] = known
-                continue
-            path = Path(name)
-            try:
-                self._found[name] = (stamp, read_partition(_key(self.lake, path), path))
-            except LakeError as error:
-                self.damaged[path] = error.what
+        self._indexed = {}  # what it knew of files that are still the same is in `_found`
+        if self._is_indexed and index.is_worth_saving(len(self._found), self._unsaved):
+            self._save()
         if _stamps(before) != _stamps(self._found) or damaged != self.damaged:
             self.version += 1
         return [partition for _, partition in self._found.values()]
+
+    def _from_index(self, name: str, stamp: Stamp) -> tuple[Stamp, Partition] | None:
+        row = self._indexed.get(self._relative(name)) if self._indexed else None
+        if row is None or row.stamp != stamp:
+            return None
+        try:
+            return stamp, _partition(_key(self._relative(name)), Path(name), row)
+        except (LakeError, *DAMAGE, AttributeError):
+            return None  # the index is damaged: the file itself is asked
+
+    def _from_file(self, name: str, stamp: Stamp) -> tuple[Stamp, Partition] | None:
+        path = Path(name)
+        try:
+            found = read_partition(_key(self._relative(name)), path)
+        except LakeError as error:
+            self.damaged[path] = error.what
+            return None
+        self._unsaved += index.is_exact(found.ranges)
+        return stamp, found
+
+    def _save(self) -> None:
+        rows = {
+            self._relative(name): _row(stamp, partition)
+            for name, (stamp, partition) in self._found.items()
+            if index.is_exact(partition.ranges)
+        }
+        index.save(self.lake.root, rows)
+        self._unsaved = 0
+
+    def _relative(self, name: str) -> str:
+        return name[self._start :]
+
+
+def _row(stamp: Stamp, partition: Partition) -> Row:
+    """Return what the index keeps of a partition."""
+    return Row(
+        stamp,
+        partition.footer.to_json(),
+        partition.schema.serialize().to_pybytes(),
+        index.ranges_to_json(partition.ranges),
+        None if partition.quality is None else json.dumps(partition.quality),
+    )
+
+
+def _partition(key: TableKey, path: Path, row: Row) -> Partition:
+    """Return the partition that `_row` was made of."""
+    return Partition(
+        key,
+        path,
+        row.stamp[2],
+        Footer.from_json(row.footer, str(path)),
+        _schema(row.schema),
+        index.ranges_from_json(row.ranges),
+        None if row.quality is None else json.loads(row.quality),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _schema(serialised: bytes) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(serialised))
 
 
 def read_partition(key: TableKey, path: Path) -> Partition:
@@ -155,10 +239,16 @@ def _below(folder: str) -> Iterator[tuple[str, Stamp]]:
                 yield entry.path, (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-def _key(lake: Lake, path: Path) -> TableKey:
-    table, *folders = path.parent.relative_to(lake.root).parts
-    pairs = (folder.split("=", 1) for folder in folders)
-    return TableKey(decode_part(table), tuple((name, decode_part(value)) for name, value in pairs))
+def _key(path: str) -> TableKey:
+    """Return the key of a file by its path, relative to the lake's folder."""
+    table, *folders, _ = path.split("/")
+    return TableKey(decode_part(table), tuple(map(_part, folders)))
+
+
+@lru_cache(maxsize=65_536)
+def _part(folder: str) -> tuple[str, str]:
+    name, value = folder.split("=", 1)
+    return name, decode_part(value)
 
 
 def _stamps(found: dict[str, tuple[Stamp, Partition]]) -> dict[str, Stamp]:
@@ -177,8 +267,8 @@ def _ranges(metadata: pq.FileMetaData) -> dict[str, tuple[datetime, datetime]]:
     """Return the range of each time stamp column, from the statistics of its row groups."""
     ranges: dict[str, tuple[datetime, datetime]] = {}
     for group in range(metadata.num_row_groups):
-        for index in range(metadata.num_columns):
-            column = metadata.row_group(group).column(index)
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
             statistics = column.statistics
             if statistics is None or not statistics.has_min_max:
                 continue

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
     catalog = DataCatalog.from_environment()
+    with catalog.one_look():
+        return _show(catalog, arguments)
+
+
+def _show(catalog: DataCatalog, arguments: argparse.Namespace) -> int:
     asked = (arguments.dataset, arguments.symbol, arguments.freq)
     found: list[Coverage] = []
     if any(asked) or arguments.table in catalog.tables():

@@ -1,6 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from fints_pipeline.base.lake.store import FolderStore
 
 
 def test_a_bucket_needs_its_extra_and_a_folder_does_not(project: Path) -> None:
@@ -16,3 +20,15 @@ def test_a_bucket_needs_its_extra_and_a_folder_does_not(project: Path) -> None:
     assert "needs boto3" in done.stdout
     assert "make deploy" in done.stdout
     assert done.stderr == ""
+
+
+def test_stamps_name_folders_whatever_the_root_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bars" / "freq=5m" / "month=2023-01"
+    folder.mkdir(parents=True)
+    (folder / "data.parquet").touch()
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path, Path()):
+        found = FolderStore(root).stamps(PurePosixPath("bars"), "data.parquet")
+        assert [path for path, _ in found] == ["bars/freq=5m/month=2023-01"]

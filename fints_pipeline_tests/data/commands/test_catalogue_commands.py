@@ -13,6 +13,7 @@ import pytest
 from fints_pipeline.base import cli
 from fints_pipeline.base.lake import ArrowContract, Lake, Lineage, series_key
 from fints_pipeline.data.__main__ import main
+from fints_pipeline.data.catalog import inventory
 from fints_pipeline_tests.data.catalog.lakes import QUICK_BARS, write_bars
 
 QUALITY = {"sessions": 3, "filled": 1, "holes": 2, "rejected": 5, "empty_sessions": ["2023-01-09"]}
@@ -153,3 +154,14 @@ def test_every_command_of_the_playbook_runs(
             ran += 1
     assert ran >= 14
     assert "vix" in capfd.readouterr().out
+
+
+def test_catalog_walks_the_lake_once(
+    full: Lake, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    walks = []
+    walk = inventory._files
+    monkeypatch.setattr(inventory, "_files", lambda lake: walks.append(lake) or walk(lake))
+    assert run("catalog") == 0
+    assert len(walks) == 1
+    assert "4 series" in capsys.readouterr().out
