@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -167,3 +167,20 @@ def test_one_look_answers_all_that_is_asked_inside(filled: Lake):
             assert catalog.digests("test.B", "5m") == before
         assert catalog.digests("test.B", "5m") == before
     assert catalog.digests("test.B", "5m") != before
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_copies_of_a_bucket_have_their_index_beside_them(
+    bucket: str, opened: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(index, "LEAST", 1)
+    lake = Lake(bucket)
+    for month in MONTHS:
+        write_bars(lake, "test.B", "5m", month)
+    Inventory(lake, is_indexed=True).look()
+    assert (lake.root / index.INDEX).is_file()
+    assert not lake.store.exists(PurePosixPath(index.INDEX))
+    assert fresh_equals_slow(Lake(bucket), opened) == []
+    write_bars(Lake(bucket), "test.B", "5m", "2023-02", seed=5)
+    assert fresh_equals_slow(Lake(bucket), opened) == [months_file(lake, "2023-02")]
