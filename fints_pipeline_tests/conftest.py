@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share: a lake of their own, and real data where there is any."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline_tests.browser import Browser
 
 pytest_plugins = ["fints_pipeline_tests.servers.fixtures"]
+
+# A shell without job control ignores SIGINT in the background, and Dagster then SIGTERM as well: its
+# processes would only end when they are killed.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -44,7 +44,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_settle_signals if sys.platform == "linux" else None,
             )
         self._started = time.monotonic()
 
@@ -69,6 +69,11 @@ class Child:
             self._process.wait()
 
 
-def _die_with_parent() -> None:
-    """Let the kernel end this process when its parent is killed, so that no port stays taken."""
+def _settle_signals() -> None:
+    """Let the kernel end this process when its parent is killed, so that no port stays taken.
+
+    SIGINT gets its default back, which `nohup make ui &` takes away: Dagster gives SIGTERM the
+    handling of SIGINT, and where both are ignored each step waits a minute for its log's end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
