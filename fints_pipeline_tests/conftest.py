@@ -13,7 +13,7 @@ from fints_pipeline_tests.browser import Browser
 
 pytest_plugins = ["fints_pipeline_tests.servers.fixtures"]
 
-# A shell without job control ignores SIGINT in the background, and Dagster then SIGTERM as well: its
+# A shell without job control ignores SIGINT in the background, and Dagster then SIGTERM too: its
 # processes would only end when they are killed.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
