@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fints_pipeline.base.errors import SchemaError, UserError
 from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.base.time import next_month
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.slices import RAW_BARS
 from fints_pipeline.data.staging_report import StagingReport
 
 if TYPE_CHECKING:
+    from fints_pipeline.data.carried import Carried
     from fints_pipeline.data.partition import BarsPartition
 
 WORTH_PROCESSES = 24
@@ -23,6 +25,7 @@ WORTH_PROCESSES = 24
 WRITERS = 2
 """Threads that write: a month takes about twice as long to write as to compute."""
 _Due: TypeAlias = tuple[Lake, DatasetConfig, str, list[str]]
+_Writing: TypeAlias = "deque[tuple[BuiltInstrument, str, Future[BarsPartition]]]"
 
 
 @dataclass
@@ -82,7 +85,7 @@ def _build(due: Sequence[_Due]) -> list[BuiltInstrument]:
     from fints_pipeline.data import partition
 
     built = [BuiltInstrument(instrument) for _, _, instrument, _ in due]
-    writing: deque[tuple[BuiltInstrument, str, Future[BarsPartition]]] = deque()
+    writing: _Writing = deque()
     with ThreadPoolExecutor(WRITERS) as writers:
         for done, (lake, config, instrument, months) in zip(built, due, strict=True):
             carried = None
@@ -104,31 +107,52 @@ def _build(due: Sequence[_Due]) -> list[BuiltInstrument]:
                     result = partition.compute(lake, config, instrument, month, before=carried)
                 except UserError as error:
                     done.failures.append((month, error.what))
+                    _settle_all(writing)
+                    carried = _in_lake_after(month, lake, config, instrument)
                     continue
                 carried = result.carried
                 made = writers.submit(partition.write, lake, config, instrument, month, result)
                 writing.append((done, month, made))
-                if len(writing) > WRITERS:
-                    _settle(*writing.popleft())
-        while writing:
-            _settle(*writing.popleft())
+                if len(writing) > WRITERS and not _settle(*writing.popleft()):
+                    _settle_all(writing)
+                    carried = _in_lake_after(month, lake, config, instrument)
+        _settle_all(writing)
     for done in built:
         done.failures.sort()
     return built
 
 
-def _settle(done: BuiltInstrument, month: str, made: Future[BarsPartition]) -> None:
-    """Wait until a month is written, and count it."""
+def _in_lake_after(
+    month: str, lake: Lake, config: DatasetConfig, instrument: str
+) -> Carried | None:
+    """Return what the lake hands on to the month after a failed one; None where that is damaged."""
+    from fints_pipeline.data import partition
+
+    try:
+        return partition.carried_before(lake, config, instrument, next_month(month))
+    except UserError:
+        # Whichever month goes on from it reads it again, and tells of the damage as its own.
+        return None
+
+
+def _settle_all(writing: _Writing) -> None:
+    while writing:
+        _settle(*writing.popleft())
+
+
+def _settle(done: BuiltInstrument, month: str, made: Future[BarsPartition]) -> bool:
+    """Wait until a month is written, count it, and return whether it was."""
     try:
         quality = made.result().quality
     except UserError as error:
         done.failures.append((month, error.what))
-        return
+        return False
     done.months += 1
     done.bars += quality.rows_out
     done.rejected += quality.rejected
     done.filled += quality.filled
     done.holes += quality.holes
+    return True
 
 
 def _due(lake: Lake, datasets: Sequence[DatasetConfig], report: StagingReport) -> Iterator[_Due]:

@@ -81,14 +81,16 @@ def carried_before(
 ) -> Carried:
     """Return what the last month of bars before ``month`` hands on; nothing before the first.
 
-    Where that one was delivered more than once it is made again as it was at ``as_of``; months
-    before it count as they lie in the lake.
+    Where that one or the corporate actions were delivered more than once it is made again as it was
+    at ``as_of``; months before it count as they lie in the lake.
     """
     earlier = [m for m in lake.months("bars", config.base_frequency, instrument) if m < month]
     if not earlier:
         return Carried()
     raw = _raw_key(config, instrument, earlier[-1])
-    if as_of is not None and lake.exists(raw) and _deliveries(lake, raw) > 1:
+    inputs = [key for key in (raw, _actions_key(instrument)) if lake.exists(key)]
+    restated = as_of is not None and any(_deliveries(lake, key) > 1 for key in inputs)
+    if restated and raw in inputs:
         start = carried_before(lake, config, instrument, earlier[-1])
         return compute(lake, config, instrument, earlier[-1], as_of, start).carried
     key = series_key("bars", config.base_frequency, instrument, earlier[-1])
@@ -177,8 +179,8 @@ def started_from(lake: Lake, config: DatasetConfig, instrument: str, month: str)
     return lake.footer(key).lineage.inputs.get(str(carried_key(config, instrument, month)))
 
 
-def _deliveries(lake: Lake, raw: TableKey) -> int:
-    return len(lake.read(raw, ["known_at"]).column("known_at").unique())
+def _deliveries(lake: Lake, key: TableKey) -> int:
+    return len(lake.read(key, ["known_at"]).column("known_at").unique())
 
 
 def carried_key(config: DatasetConfig, instrument: str, month: str) -> TableKey:

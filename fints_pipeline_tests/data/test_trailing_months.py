@@ -1,5 +1,7 @@
 """Trailing rules go on from month to month: cut at months, the flags are those of one series."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fints_pipeline.base.errors import CalendarError
 from fints_pipeline.base.frames import to_arrow
 from fints_pipeline.base.lake import Lake, Lineage, series_key
 from fints_pipeline.base.lake.lineage import staleness
 from fints_pipeline.base.time import month_of
-from fints_pipeline.data import bars, partition
+from fints_pipeline.data import bars, building, partition
 from fints_pipeline.data.bad_ticks import bad_ticks
 from fints_pipeline.data.building import build_changed
 from fints_pipeline.data.carried import Carried, from_text
@@ -21,6 +24,7 @@ from fints_pipeline.data.maintenance.verification import verify
 from fints_pipeline.data.slices import SliceChange
 from fints_pipeline.data.staging_report import StagingReport
 from fints_pipeline.data.volume_anomalies import volume_anomalies
+from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 from fints_pipeline.schemas.raw_bars import RAW_BARS
 from fints_pipeline_tests.data.raw import MINUTE, actions, config, no_actions, raw_rows
 
@@ -202,6 +206,50 @@ def test_a_restated_month_makes_the_next_stale_only_while_the_window_reaches(
     (built,) = build_changed(lake, [DATASET], StagingReport(changes=[change]))
     assert built.months == 2
     assert stale(lake, "2024-04") == ()
+
+
+@pytest.mark.parametrize("step", ["compute", "write"])
+def test_a_month_after_a_failed_one_goes_on_from_what_the_lake_holds(
+    lake: Lake, raw: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    build_changed(
+        lake, [DATASET], StagingReport(changes=[put(lake, raw, month) for month in MONTHS])
+    )
+    honest = getattr(partition, step)
+
+    def fail(lake: Lake, dataset: DatasetConfig, name: str, month: str, *more: object, **named):
+        if month == "2024-03":
+            raise CalendarError("not covered")
+        return honest(lake, dataset, name, month, *more, **named)
+
+    other = market(8)
+    report = StagingReport(changes=[put(lake, other, month) for month in MONTHS])
+    monkeypatch.setattr(partition, step, fail)
+    monkeypatch.setattr(building, "WRITERS", 2 if step == "compute" else 0)
+    monkeypatch.setattr(building, "ThreadPoolExecutor", lambda _: ThreadPoolExecutor(1))
+    (built,) = build_changed(lake, [DATASET], report)
+    assert (built.months, built.failures) == (2, [("2024-03", "not covered")])
+    assert (stale(lake, "2024-02"), stale(lake, "2024-04")) == ((), ())
+
+
+def test_what_a_month_goes_on_from_knows_the_actions_of_its_time_alone(
+    lake: Lake, raw: pd.DataFrame
+):
+    rows = [("2.0", "2024-03-01"), ("4.0", "2024-06-01")]
+    told = actions([(NAME, "2024-03-31", "split", float(ratio), at) for ratio, at in rows])
+    key = series_key("corporate_actions", "event", NAME, "all")
+    table = to_arrow(told, CORPORATE_ACTIONS.arrow_schema)
+    lake.write(key, table, CORPORATE_ACTIONS, Lineage("1", "", {}))
+    build_changed(
+        lake, [DATASET], StagingReport(changes=[put(lake, raw, month) for month in MONTHS])
+    )
+    found = [
+        partition.carried_before(
+            lake, DATASET, NAME, "2024-04", datetime(2024, month, 15, tzinfo=UTC)
+        )
+        for month in (4, 7)
+    ]
+    assert found[0].digest != found[1].digest
 
 
 def test_sessions_of_a_month_are_its_own():
