@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -38,6 +39,8 @@ _DAY = re.compile(r"^\d{8}$")
 # Factors are written with 7 digits; a ratio of two is a fraction if it is one within this.
 _FACTOR_NOISE, _LARGEST_TERM = 1e-4, 100
 _DIVIDEND_DIGITS = 4
+# Beyond this a factor is damage, and the ratio of two might not be a number.
+_LEAST_FACTOR = 1e-9
 # LEAN's US equities begin here: a ticker's first row of this date says "as long as there is data".
 _FIRST_DAY, _SINCE_EVER = date(1998, 1, 2), date(1900, 1, 1)
 
@@ -65,10 +68,12 @@ def read_factors(file: SourceFile) -> ParsedBars:
     it; here it is the day after, which who knows the calendar moves to the next session.
 
     Raises:
-        ArchiveError: a row cannot be read.
+        ArchiveError: a row cannot be read, or a factor is not a positive number.
     """
     table = read_csv(file.path, file.where, _FACTOR_COLUMNS, _FACTOR_TYPES)
     days, _ = StampColumn(table.column("date"), "date", file.where, text_format="%Y%m%d").dates()
+    for name in _FACTOR_COLUMNS[1:3]:
+        _check_factors(table.column(name).to_numpy(), name, file.where)
     order = np.argsort(days)
     price, split, reference = (table.column(name).to_numpy()[order] for name in _FACTOR_COLUMNS[1:])
     after = days[order][:-1] + np.timedelta64(1, "D")
@@ -151,6 +156,13 @@ def price_fault(cells: list[str]) -> str | None:
     if not all(re.fullmatch(r"-?\d+", cell) for cell in cells if cell):
         return "prices are not whole numbers (× 10 000)"
     return None
+
+
+def _check_factors(factors: npt.NDArray[np.float64], column: str, where: str) -> None:
+    fine = (factors >= _LEAST_FACTOR) & (factors <= 1 / _LEAST_FACTOR)
+    if not fine.all():
+        row = int(fine.argmin())
+        raise bad_cell(where, row + 1, column, str(factors[row]), "a factor above 0 and finite")
 
 
 def _fraction(ratio: float) -> float:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from fints_pipeline.base.errors import ArchiveError
+from fints_pipeline.data.formats._lean import read_factors
 from fints_pipeline.data.formats.lean_daily import LeanDaily
 from fints_pipeline.data.formats.lean_minute import LeanMinute
 from fints_pipeline_tests.data.archive_builders import klines
@@ -84,6 +85,15 @@ def test_the_first_day_of_leans_data_stands_for_ever(tmp_path: Path):
     (row,) = tickers.to_pylist()
     assert (row["first_day"], row["last_day"]) == (date(1900, 1, 1), date(2001, 1, 11))
     assert LeanDaily().symbol(file) == "TWX.1"
+
+
+@pytest.mark.parametrize("factors", [b"1,0", b"0,1", b"inf,1", b"1,inf", b"1,-1", b"1,1e-320"])
+def test_a_factor_that_is_none_is_named(tmp_path: Path, factors: bytes):
+    content = b"19980102,0.5,0.5,10\n20100101," + factors + b",0\n20501231,1,1,0\n"
+    file = member(tmp_path, content, "msft.csv")
+    with pytest.raises(ArchiveError, match="is not a factor above 0 and finite") as refusal:
+        read_factors(file)
+    assert "msft.csv, row 2, column " in str(refusal.value)
 
 
 @pytest.mark.parametrize(
