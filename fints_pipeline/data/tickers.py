@@ -112,7 +112,11 @@ class TickerHistory:
         runs: list[Spell] = []
         due = first
         held = [one for one in self._spells.get(ticker, ()) if one.first <= last]
-        for before, one in zip([None, *held], held, strict=False):
+        longest: Spell | None = None
+        for one in held:
+            before = longest
+            if longest is None or one.last > longest.last:
+                longest = one
             if one.last < first:
                 continue
             if before is not None and before.last >= max(one.first, first):

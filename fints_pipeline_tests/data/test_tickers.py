@@ -53,6 +53,16 @@ def test_a_ticker_claimed_twice_is_refused_on_the_days_in_question_alone():
     assert both.runs("GOOG", date(2011, 1, 3), date(2012, 1, 3))[0].symbol == "GOOGL"
 
 
+def test_a_spell_inside_a_longer_one_hides_no_later_claim():
+    spells = [
+        Spell("X", date(2000, 1, 1), date(2000, 4, 9), "A"),
+        Spell("X", date(2000, 1, 10), date(2000, 1, 20), "B"),
+        Spell("X", date(2000, 2, 20), date(2000, 3, 1), "C"),
+    ]
+    with pytest.raises(ContestedTickerError, match="X on 2000-02-20: A and C"):
+        TickerHistory(spells).runs("X", date(2000, 2, 1), date(2000, 3, 20))
+
+
 def test_actions_name_a_ticker_of_their_day_or_an_instrument():
     history = TickerHistory(GOOGLE)
     named = [("GOOG", date(2014, 3, 27)), ("GOOGL", date(2014, 3, 27)), ("GOOG", date(2015, 4, 27))]
