@@ -15,8 +15,9 @@ from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.page import words
 from fints_pipeline.evaluation import artefacts, trials
 from fints_pipeline.evaluation.report.render import SECTIONS, month_grid
+from fints_pipeline.schemas.bars import BARS
 from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed, with_rules
-from fints_pipeline_tests.evaluation.world import EXPERIMENT, World
+from fints_pipeline_tests.evaluation.world import EXPERIMENT, LINEAGE, World
 
 
 def test_every_rule_is_told_and_its_artefacts_are_there(tmp_path: Path):
@@ -128,6 +129,23 @@ def test_a_universe_picked_with_hindsight_is_said_in_the_verdict(project: Path, 
     for name in ("report.html", "report.md", "report.json"):
         text = (world.lake.open_bundle(REPORT) / name).read_text(encoding="utf-8")
         assert re.search("Survivorship warning: today(&#39;|')s members", text), name
+
+
+def test_cleaning_is_told_of_bars_of_any_base_frequency(tmp_path: Path):
+    world = World(tmp_path)
+    assert backtest.main(arguments(world)) == 0
+    notes = {"quality": json.dumps({"rules": [{"rule": "negative_price", "rows": 2}]})}
+    keys = [key for key in world.lake.keys("bars") if key["instrument"] == world.symbols[0]]
+    for key in keys:
+        world.lake.write(key, world.lake.read(key), BARS, LINEAGE, notes=notes)
+    config = backtest.load_backtest(world.locations.backtest_config(EXPERIMENT))
+    backtest.write_report(world.locations, config)
+    told = json.loads((world.lake.open_bundle(REPORT) / "report.json").read_text(encoding="utf-8"))
+    cleaned = {one["instrument"]: one for one in told["quality"]}
+    first, second = (cleaned[symbol] for symbol in world.symbols[:2])
+    assert 0 < first["months"] <= len(keys)
+    assert first["rules"] == {"negative_price": 2 * first["months"]}
+    assert (second["months"], second["rules"]) == (0, {})
 
 
 def test_headline_numbers_are_floats(world: World):

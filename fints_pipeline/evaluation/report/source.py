@@ -38,7 +38,7 @@ class Quality:
         filled: of them, carried forward.
         partial: of them, cut short by the session's end.
         rules: rows that each cleaning rule applied to, zeros left out.
-        months: months read.
+        months: months whose cleaning is known.
     """
 
     instrument: str
@@ -212,10 +212,9 @@ def _with_tokens(
 
 def _quality(lake: Lake, instrument: str, bars: pd.DataFrame, first: str, last: str) -> Quality:
     rules: dict[str, int] = {}
-    months = [month for month in lake.months("bars", "1m", instrument) if first <= month <= last]
-    for month in months:
-        report = lake.footer(series_key("bars", "1m", instrument, month)).notes.get("quality")
-        for rule in json.loads(report)["rules"] if report else ():
+    reports = _cleaning(lake, instrument, first, last)
+    for report in reports.values():
+        for rule in report["rules"]:
             if rule["rows"]:
                 rules[rule["rule"]] = rules.get(rule["rule"], 0) + rule["rows"]
     return Quality(
@@ -224,5 +223,17 @@ def _quality(lake: Lake, instrument: str, bars: pd.DataFrame, first: str, last: 
         filled=int(bars["is_filled"].sum()),
         partial=int(bars["is_partial"].sum()),
         rules=rules,
-        months=len(months),
+        months=len(reports),
     )
+
+
+def _cleaning(lake: Lake, instrument: str, first: str, last: str) -> dict[str, dict[str, Any]]:
+    """Cleaning's report by month: it stands with the bars of the source's own frequency."""
+    found: dict[str, dict[str, Any]] = {}
+    for frequency in lake.values("bars", (), "freq"):
+        for month in lake.months("bars", frequency, instrument):
+            if first <= month <= last and month not in found:
+                notes = lake.footer(series_key("bars", frequency, instrument, month)).notes
+                if "quality" in notes:
+                    found[month] = json.loads(notes["quality"])
+    return found
