@@ -61,6 +61,8 @@ def examine(
     """
     subject.windows.require_within(subject.fold)
     found = Findings()
+    if not len(subject.windows):
+        return _nothing_to_read(subject, config, found)
     chosen = subject.windows.taken(_spread(len(subject.windows), config.windows, config.seed))
     draws = resampled(chosen.column("session"), config.resamples, config.seed)
     if subject.is_estimator:
@@ -74,6 +76,14 @@ def examine(
     _permutation(subject, families, label, config, found)
     if config.attention and not subject.is_estimator:
         _attention(subject, chosen, found)
+    return found
+
+
+def _nothing_to_read(subject: Subject, config: ExplainConfig, found: Findings) -> Findings:
+    asked = ["tree_shap" if subject.is_estimator else "integrated_gradients", "permutation"]
+    if config.attention and not subject.is_estimator:
+        asked.append("attention")
+    found.not_told |= dict.fromkeys(asked, "no window of the test span can be read")
     return found
 
 
@@ -163,6 +173,9 @@ def _permutation(
 ) -> None:
     settings = config.permutation
     windows, actual = _known(subject, label)
+    if not len(windows):
+        found.not_told["permutation"] = "no test window's label is known"
+        return
     taken = _spread(len(windows), settings.windows, config.seed)
     windows, actual = windows.taken(taken), actual[taken]
     for group, name, parts in _parts(subject, families):
@@ -272,10 +285,8 @@ def _spread(count: int, most: int, seed: int) -> NDArray[np.int64]:
     """Return up to ``most`` of ``count`` positions, ascending: one drawn from each equal part."""
     if count <= most:
         return np.arange(count)
-    edges = np.linspace(0, count, most + 1)
-    drawn = edges[:-1] + np.random.default_rng(seed).random(most) * np.diff(edges)
-    places: NDArray[np.int64] = drawn.astype(np.int64)
-    return places
+    edges = np.linspace(0, count, most + 1).astype(np.int64)
+    return np.random.default_rng(seed).integers(edges[:-1], edges[1:])
 
 
 def _row(

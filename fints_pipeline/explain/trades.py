@@ -53,7 +53,8 @@ def decisions(trades: pd.DataFrame, fills: pd.DataFrame) -> pd.DataFrame:
         for (who, side), rows in bought.groupby(keys, sort=False)
     }
     found["entries"] = [
-        int(np.searchsorted(times, closed) - np.searchsorted(times, opened))
+        # A trade that is stopped in the bar that it entered has one fill, and its times are equal.
+        max(1, int(np.searchsorted(times, closed) - np.searchsorted(times, opened)))
         for who, side, opened, closed in zip(
             found["instrument"],
             found["side"],

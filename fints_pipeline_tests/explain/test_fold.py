@@ -7,6 +7,7 @@ tells nothing. So `log_return` and `trend` have to come first in every method.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from fints_pipeline import train
 from fints_pipeline.base.errors import LookAheadError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.explain.config import ExplainConfig, Gradients, Permutation
-from fints_pipeline.explain.fold import Findings, examine
+from fints_pipeline.explain.fold import Findings, _spread, examine
 from fints_pipeline.explain.measured import Measured, rows_of
 from fints_pipeline.explain.opening import open_subject
 from fints_pipeline.explain.subject import Subject, Timeline
@@ -207,6 +208,49 @@ def test_no_window_outside_the_test_span_is_read(
     planted = Subject(**{**vars(subject), "windows": early})
     with pytest.raises(LookAheadError, match="not tested on"):
         examine(planted, {}, "forward_return_3", CONFIG)
+
+
+@pytest.mark.parametrize("name", ["trees", "classifier"])
+def test_a_fold_that_has_nothing_to_read_says_so(
+    name: str, opened: Callable[[str], tuple[Subject, Findings]]
+) -> None:
+    subject, _ = opened(name)
+    none = subject.windows.taken(np.arange(0))
+    found = examine(Subject(**{**vars(subject), "windows": none}), {}, "forward_return_3", CONFIG)
+    assert not found.measured
+    method = "tree_shap" if name == "trees" else "integrated_gradients"
+    assert {method, "permutation"} <= set(found.not_told)
+
+
+def test_a_fold_without_a_known_label_goes_without_permutation(
+    opened: Callable[[str], tuple[Subject, Findings]],
+) -> None:
+    subject, _ = opened("trees")
+    windows = subject.windows
+    unknown = tuple(
+        replace(
+            one,
+            labels={
+                name: replace(label, value=np.full_like(label.value, np.nan))
+                for name, label in one.labels.items()
+            },
+        )
+        for one in windows.series
+    )
+    planted = Subject(**{**vars(subject), "windows": replace(windows, series=unknown)})
+    found = examine(planted, {}, "forward_return_3", CONFIG)
+    assert found.not_told["permutation"] == "no test window's label is known"
+    assert {one.method for one in found.measured} == {"tree_shap"}
+
+
+@pytest.mark.parametrize(("count", "most"), [(1000, 600), (601, 600), (1000, 64), (10, 20)])
+def test_windows_are_spread_over_the_span_and_drawn_once(count: int, most: int) -> None:
+    for seed in range(20):
+        drawn = _spread(count, most, seed)
+        assert len(np.unique(drawn)) == len(drawn) == min(count, most)
+        assert (np.diff(drawn) > 0).all()
+        assert drawn[0] >= 0
+        assert drawn[-1] < count
 
 
 def test_a_fold_weighs_by_its_windows() -> None:

@@ -92,3 +92,12 @@ def test_a_trade_is_joined_to_the_decision_that_opened_it() -> None:
     assert found["decided_at"].tolist() == fills["decided_at"].iloc[[0, 2]].tolist()
     assert found["entries"].tolist() == [2, 1]
     assert found["net"].tolist() == [3.0, -2.0]
+
+
+def test_a_trade_that_is_stopped_in_its_first_bar_has_one_entry() -> None:
+    fills = pd.DataFrame([fill(0, 10), fill(0, -10)])
+    at = fills["filled_at"].iloc[[0]].dt.tz_localize(None).to_numpy()
+    trades = pd.DataFrame(
+        {"instrument": "a.B", "side": [1], "net": [-1.0], "entry_time": at, "exit_time": at}
+    )
+    assert decisions(trades, fills)["entries"].tolist() == [1]
