@@ -27,7 +27,7 @@ from fints_pipeline.base import cli
 from fints_pipeline.base.config import fingerprint, load_config, read_yaml
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage, fold_key
-from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.locations import Locations, lake_location
 from fints_pipeline.base.time import minutes
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ def _parser() -> argparse.ArgumentParser:
         "--config", type=Path, required=True, help="YAML file under configs/backtest/"
     )
     parser.add_argument(
-        "--lake", type=Path, help="the lake's folder (default: FINTS_LAKE or data_lake)"
+        "--lake", type=lake_location, help="the lake (default: FINTS_LAKE or data_lake)"
     )
     parser.add_argument("--open", action="store_true", help="open the report in a browser")
     return parser

@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.locations import Locations, lake_location
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-tokens", type=int, default=128, help="cut longer texts (default: %(default)s)"
     )
-    parser.add_argument("--lake", type=Path, help="the lake's root (default: FINTS_LAKE)")
+    parser.add_argument(
+        "--lake", type=lake_location, help="the lake (default: FINTS_LAKE or data_lake)"
+    )
     return parser
 
 

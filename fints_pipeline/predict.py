@@ -29,7 +29,7 @@ from fints_pipeline import train
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, UserError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.locations import Locations, lake_location
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
 from fints_pipeline.training.dataset import Stamps, sessions_present
 from fints_pipeline.walkforward.folds import Fold, Span
@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
         help="last session to predict (default: the last in the lake)")  # fmt: skip
     add("--in-sample", action="store_true", help="score bars of the training span too")
     add("--output", type=Path, help="Parquet file (default: named by experiment, fold and model)")
-    add("--lake", type=Path, help="the lake's folder (default: FINTS_LAKE or data_lake)")
+    add("--lake", type=lake_location, help="the lake (default: FINTS_LAKE or data_lake)")
     return parser
 
 

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     locations = replace(Locations.from_environment(), configs=args.config.resolve().parent.parent)
     if args.lake is not None:
-        locations = replace(locations, lake_root=lake_location(args.lake))
+        locations = replace(locations, lake_root=args.lake)
     outcome = run_explain(locations, load_explain(args.config))
     print_explanations(outcome.found, Console())
     return 0
@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", type=Path, required=True, help="YAML file under configs/explain/"
     )
-    parser.add_argument("--lake", help="the lake (default: FINTS_LAKE or data_lake)")
+    parser.add_argument(
+        "--lake", type=lake_location, help="the lake (default: FINTS_LAKE or data_lake)"
+    )
     return parser
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from fints_pipeline.base.errors import KeyNotFoundError, nearest
 from fints_pipeline.base.frames import named_rows
+from fints_pipeline.base.locations import lake_location
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.results import Predicted, Trained
 from fints_pipeline.training.tracking import MlflowTracker, NullTracker, Tracker
@@ -43,7 +44,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
         help="train this model alone, and write no predictions; what it starts from, and the "
         "vocabulary, are taken from the lake",
     )
-    add("--lake", type=Path, help="the lake's folder (default: FINTS_LAKE or data_lake)")
+    add("--lake", type=lake_location, help="the lake (default: FINTS_LAKE or data_lake)")
     return parser
 
 
