@@ -10,7 +10,7 @@ from pydantic import Field
 
 from fints_pipeline.base.config import Config, load_config
 from fints_pipeline.base.errors import ConfigError
-from fints_pipeline.defs.hosts import HOST_TAG, here, is_shared
+from fints_pipeline.defs.hosts import is_shared, note_host
 
 VARIABLE = "FINTS_EXECUTORS"
 """Names the YAML file; without it every step runs in its run's process."""
@@ -137,5 +137,5 @@ class _Noting(Executor):
     def execute(self, plan_context, execution_plan) -> Iterator[Any]:
         instance = plan_context.instance
         if is_shared(instance):
-            instance.add_run_tags(plan_context.run_id, {HOST_TAG: here()})
+            note_host(instance, plan_context.run_id)
         yield from self._executor.execute(plan_context, execution_plan)

@@ -9,7 +9,7 @@ from dagster._core.events import DagsterEventType, JobFailureData, RunFailureRea
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
-from fints_pipeline.defs.hosts import HOST_TAG, here, is_shared
+from fints_pipeline.defs.hosts import here, host_of, is_shared
 
 IN_PROGRESS = (
     dg.DagsterRunStatus.STARTING,
@@ -56,7 +56,7 @@ def settle(
     patience = LAUNCH_SECONDS if launching or is_shared(instance) else 0.0
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(IN_PROGRESS))):
         age = now - record.update_timestamp.timestamp()
-        if record.dagster_run.tags.get(HOST_TAG) not in (None, host or here()):
+        if host_of(record.dagster_run) not in (None, host or here()):
             continue
         if why := _cause_of_death(instance, record.dagster_run, age, patience):
             _end(instance, record.dagster_run, why)
@@ -68,7 +68,7 @@ def _cause_of_death(
     instance: dg.DagsterInstance, run: dg.DagsterRun, age: float, patience: float
 ) -> str | None:
     known = _seen(instance, run.run_id)
-    if known and HOST_TAG not in run.tags and is_shared(instance):
+    if known and host_of(run) is None and is_shared(instance):
         # Which machine's number that is, is written down with its first step.
         return "It never came to its first step." if age >= patience else None
     if not known:

@@ -9,6 +9,8 @@ from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import RUN_FAILURE_REASON_TAG
 from dagster._core.test_utils import create_run_for_test
 
+from fints_pipeline.defs import settling
+from fints_pipeline.defs.hosts import note_host
 from fints_pipeline.defs.settling import LAUNCH_SECONDS, is_alive, settle
 
 STARTED = dg.DagsterRunStatus.STARTED
@@ -86,3 +88,17 @@ def test_its_pool_slots_are_free_again(instance, process):
 def test_a_process_of_the_same_number_that_started_later_is_another_one():
     assert is_alive(os.getpid(), time.time())
     assert not is_alive(os.getpid(), time.time() - 1e8)
+
+
+def test_a_retry_does_not_inherit_the_machine_of_its_run(instance, process, monkeypatch):
+    """Two minutes long it may live on another machine, where its number says nothing here."""
+    monkeypatch.setattr(settling, "is_shared", lambda instance: True)
+    first = run_of(instance, killed(process))
+    note_host(instance, first)
+    assert settle(instance, time.time(), launching=False, host="elsewhere") == []
+    tags = instance.get_run_by_id(first).tags
+    retry = create_run_for_test(instance, job_name="data", status=STARTED, tags=tags)
+    instance.report_engine_event("", retry, EngineEventData.in_process(process.pid))
+    assert [one.run_id for one in settle(instance, time.time())] == [first]
+    later = settle(instance, time.time() + LAUNCH_SECONDS + 1, host="elsewhere")
+    assert [one.run_id for one in later] == [retry.run_id]
