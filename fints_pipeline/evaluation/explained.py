@@ -29,6 +29,7 @@ class Explanations:
         completeness: a row each model, fold, method and input: whether sums are what they explain.
         attention: maps of each layer and head.
         not_told: why a method is absent, by model and method.
+        null_level: probability of the attribution's band by chance; None where it was not noted.
         digest: of the bundle they were read from; "" before they are published.
     """
 
@@ -37,6 +38,7 @@ class Explanations:
     completeness: pd.DataFrame
     attention: pd.DataFrame
     not_told: Mapping[str, Mapping[str, str]]
+    null_level: float | None = None
     digest: str = ""
 
 
@@ -55,7 +57,8 @@ def write_explanations(folder: Path, found: Explanations) -> None:
         table: pa.Table = to_arrow(getattr(found, name), contract.arrow_schema)
         contract.validate(table)
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
-    text = json.dumps({"not_told": found.not_told}, indent=1, sort_keys=True)
+    notes = {"not_told": found.not_told, "null_level": found.null_level}
+    text = json.dumps(notes, indent=1, sort_keys=True)
     (folder / NOTES_FILE).write_text(text + "\n", encoding="utf-8")
 
 
@@ -86,4 +89,9 @@ def read_explanations(lake: Lake, experiment: str, backtest_digest: str) -> Expl
         contract.validate(table)
         frames[name] = to_pandas(table)
     notes = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
-    return Explanations(**frames, not_told=notes["not_told"], digest=manifest.digest)
+    return Explanations(
+        **frames,
+        not_told=notes["not_told"],
+        null_level=notes.get("null_level"),
+        digest=manifest.digest,
+    )

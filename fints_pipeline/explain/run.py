@@ -34,7 +34,7 @@ from fints_pipeline.training.config import ExperimentConfig, load_experiment
 from fints_pipeline.training.seeds import reproducible
 from fints_pipeline.walkforward.folds import CrossValidation, Fold
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ def run_explain(locations: Locations, config: ExplainConfig) -> Outcome:
         completeness=pd.DataFrame(completeness, columns=_columns("completeness")),
         attention=_stacked(attention, _columns("attention")),
         not_told=not_told,
+        null_level=config.trades.level,
     )
     manifest = lake.write_bundle(
         explanations_key(config.experiment),

@@ -37,7 +37,7 @@ def explanations(**changes: object) -> Explanations:
     return Explanations(
         *(pd.DataFrame([{**row, **{k: v for k, v in changes.items() if k in row}}])
           for row in rows),
-        not_told={"net": {"integrated_gradients": "it draws paths"}},
+        not_told={"net": {"integrated_gradients": "it draws paths"}}, null_level=0.8,
     )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def test_what_was_written_is_read_back(lake: Lake) -> None:
     for name in ("importances", "attribution", "completeness", "attention"):
         pd.testing.assert_frame_equal(getattr(read, name), getattr(found, name), check_dtype=False)
     assert read.not_told == found.not_told
+    assert read.null_level == found.null_level
 
 
 def test_explanations_of_another_backtest_are_not_shown(lake: Lake) -> None:

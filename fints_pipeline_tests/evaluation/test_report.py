@@ -9,14 +9,21 @@ import pytest
 
 from fints_pipeline import backtest
 from fints_pipeline.base import cli
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, LakeError
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.page import words
 from fints_pipeline.evaluation import artefacts, trials
 from fints_pipeline.evaluation.report.render import SECTIONS, month_grid
 from fints_pipeline.schemas.bars import BARS
-from fints_pipeline_tests.evaluation.reports import CHARTS, REPORT, arguments, parsed, with_rules
+from fints_pipeline_tests.evaluation.reports import (
+    BACKTEST,
+    CHARTS,
+    REPORT,
+    arguments,
+    parsed,
+    with_rules,
+)
 from fints_pipeline_tests.evaluation.world import EXPERIMENT, LINEAGE, World
 
 
@@ -146,6 +153,8 @@ def test_cleaning_is_told_of_bars_of_any_base_frequency(tmp_path: Path):
     assert 0 < first["months"] <= len(keys)
     assert first["rules"] == {"negative_price": 2 * first["months"]}
     assert (second["months"], second["rules"]) == (0, {})
+    page = (world.lake.open_bundle(REPORT) / "report.md").read_text(encoding="utf-8")
+    assert f"{world.symbols[1]} | not known" in page
 
 
 def test_headline_numbers_are_floats(world: World):
@@ -174,6 +183,28 @@ def test_a_report_needs_a_backtest(tmp_path: Path):
     world = World(tmp_path)
     config = backtest.load_backtest(world.locations.backtest_config(EXPERIMENT))
     with pytest.raises(KeyNotFoundError, match="backtests/tiny does not exist"):
+        backtest.write_report(world.locations, config)
+
+
+def test_a_backtest_of_an_earlier_version_is_to_be_run_again(tmp_path: Path):
+    world = World(tmp_path)
+    assert backtest.main(arguments(world)) == 0
+    old = tmp_path / "old"
+    shutil.copytree(world.lake.open_bundle(BACKTEST), old)
+    metrics = json.loads((old / "metrics.json").read_text(encoding="utf-8"))
+    for model in metrics["models"].values():
+        del model["reliability"]
+    (old / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+
+    files = [path for path in old.iterdir() if path.name != "manifest.json"]
+
+    def copy(folder: Path) -> None:
+        for path in files:
+            shutil.copy(path, folder)
+
+    world.lake.write_bundle(BACKTEST, copy, LINEAGE)
+    config = backtest.load_backtest(world.locations.backtest_config(EXPERIMENT))
+    with pytest.raises(LakeError, match="run the backtest again"):
         backtest.write_report(world.locations, config)
 
 

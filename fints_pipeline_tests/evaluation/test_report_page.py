@@ -52,7 +52,8 @@ def explanations(passed: bool = True) -> Explanations:
         name: pd.DataFrame(rows, columns=TABLES[name].arrow_schema.names)
         for name, rows in parts.items()
     }
-    return Explanations(**frames, not_told={"patchtst": {"attention": "it was not asked for"}})
+    not_told = {"patchtst": {"attention": "it was not asked for"}}
+    return Explanations(**frames, not_told=not_told, null_level=0.975)
 
 
 def explained(world: World, backtest_digest: str, passed: bool = True) -> Path:
@@ -86,6 +87,10 @@ def test_explanations_are_shown_with_what_is_wrong_and_what_is_missing(told):
                        "it was not asked for", "log odds"):  # fmt: skip
             assert words_ in page, words_
     assert "a diagnostic and no explanation" in text
+    assert "The whiskers hold 97.5 % of" in text
+    for page in (text, " ".join(markdown.split())):
+        assert "By chance, 97.5 %" in page
+    assert "by chance, 97.5" in (folder / "report.html").read_text(encoding="utf-8")
     content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert len(content["explanations"]["attribution"]) == 2
     assert content["not_explained"] == {"patchtst, Attention": "it was not asked for"}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fints_pipeline.base.frames import named_rows
 from fints_pipeline.base.page.table import Table
-from fints_pipeline.base.page.words import NONE, count, money, number
+from fints_pipeline.base.page.words import NO_BREAK, NONE, count, money, number
 from fints_pipeline.evaluation.report.figures import Figure, plain, titled
 from fints_pipeline.evaluation.report.source import Material
 
@@ -138,8 +138,22 @@ def attribution(material: Material) -> Table:
         for row in named_rows(table.loc[order[:MOST_ROWS]])
     )  # fmt: skip
     headings = ("Model", "Field", "Value", "Trades", "Entries", "Won / lost", "Net of trades",
-                "Attributed", "By chance, 90 %", "p, adjusted")  # fmt: skip
+                "Attributed", by_chance(material, "By chance"), "p, adjusted")  # fmt: skip
     return Table(headings, rows, 3)
+
+
+def null_level(material: Material) -> str:
+    """The probability of the band by chance in words; "" where it is not known."""
+    found = material.explanations
+    if found is None or found.null_level is None:
+        return ""
+    return f"{100 * found.null_level:g}{NO_BREAK}%"
+
+
+def by_chance(material: Material, words: str) -> str:
+    """Words for the band by chance, with its probability where that is known."""
+    level = null_level(material)
+    return f"{words}, {level}" if level else words
 
 
 def attribution_chart(material: Material) -> Figure | None:
@@ -162,8 +176,8 @@ def attribution_chart(material: Material) -> Figure | None:
     }  # fmt: skip
     middle = (low + high) / 2
     band = {
-        "type": "scatter", "mode": "markers", "name": "by chance, 90 %", "x": plain(middle),
-        "y": names, "marker": {"color": "--text-soft", "size": 1},
+        "type": "scatter", "mode": "markers", "name": by_chance(material, "by chance"),
+        "x": plain(middle), "y": names, "marker": {"color": "--text-soft", "size": 1},
         "error_x": {"type": "data", "array": plain((high - low) / 2), "color": "--text-soft",
                     "thickness": 1.4, "width": 5},
         "hoverinfo": "skip",

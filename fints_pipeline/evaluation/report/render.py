@@ -114,6 +114,7 @@ def _view(material: Material) -> dict[str, Any]:
         "importance_charts": {key: one[:2] for key, one in importance.items()},
         "completeness": explained.completeness(material),
         "attribution": explained.attribution(material),
+        "null_level": explained.null_level(material),
         "unexplained": explained.absent(material),
         "not_told": explained.not_told(material),
         "quality": tables.quality(material),

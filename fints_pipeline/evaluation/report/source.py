@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fints_pipeline.base.config import fingerprint
+from fints_pipeline.base.errors import LakeError
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import BundleKey, Lake, series_key
 from fints_pipeline.base.time import month_of
@@ -139,6 +140,7 @@ def collect(
 
     Raises:
         KeyNotFoundError: the experiment has no backtest or no fold table yet.
+        LakeError: the backtest lacks numbers that the report shows.
     """
     key = BundleKey.of("backtests", experiment=config.experiment)
     folds = BundleKey.of("fold_tables", experiment=config.experiment)
@@ -156,6 +158,7 @@ def collect(
         inputs=manifest.lineage.inputs,
         digests={str(one): lake.bundle_manifest(one).digest for one in (key, folds)},
     )
+    _require_numbers(material, key)
     material.explanations = read_explanations(lake, config.experiment, manifest.digest)
     if material.explanations is not None:
         named = str(explanations_key(config.experiment))
@@ -171,6 +174,16 @@ def collect(
             shown = bars[tested].reset_index(drop=True)
             material.candles[instrument] = _with_tokens(lake, material, instrument, shown)
     return material
+
+
+def _require_numbers(material: Material, key: BundleKey) -> None:
+    for name, model in material.metrics["models"].items():
+        if "reliability" not in model:
+            raise LakeError(
+                f"the backtest is of an earlier version: it has no `reliability` of {name}",
+                where=str(key),
+                fix="run the backtest again, then the report",
+            )
 
 
 def strategy_name(material: Material) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fints_pipeline.base.page.table import Table, Tile
 from fints_pipeline.base.page.words import count, money, number, percent
-from fints_pipeline.evaluation.report.source import Material
+from fints_pipeline.evaluation.report.source import Material, Quality
 
 
 def tiles(material: Material) -> tuple[Tile, ...]:
@@ -161,7 +161,7 @@ def quality(material: Material) -> Table:
     rows = tuple(
         (
             row.instrument,
-            "; ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in row.rules.items()) or "none",
+            _rules(row),
             count(row.months),
             count(row.bars),
             percent(row.filled / row.bars if row.bars else None, sign=False),
@@ -171,3 +171,9 @@ def quality(material: Material) -> Table:
     )
     headings = ("Instrument", "Cleaning rules that applied", "Months", "Bars", "Filled", "Partial")
     return Table(headings, rows, text_columns=2)
+
+
+def _rules(row: Quality) -> str:
+    if not row.months:
+        return "not known"
+    return "; ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in row.rules.items()) or "none"
