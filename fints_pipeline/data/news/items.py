@@ -16,10 +16,11 @@ from pathlib import PurePosixPath
 import pandas as pd
 import pyarrow as pa
 
-from fints_pipeline.base.errors import FormatError
+from fints_pipeline.base.errors import ArchiveError, FormatError
 from fints_pipeline.base.frames import to_arrow
 from fints_pipeline.data import cells
 from fints_pipeline.data.archives import StagedArchive
+from fints_pipeline.data.formats._base import check_symbol
 from fints_pipeline.data.news.config import NewsConfig
 from fints_pipeline.data.source_file import SourceFile
 from fints_pipeline.data.unpacking import Member
@@ -85,7 +86,7 @@ def read_items(file: SourceFile, config: NewsConfig) -> pd.DataFrame:
     """
     raw = _json_lines(file, config) if _is_json(file) else _table(file, config)
     if config.symbol is None:
-        raw["symbol"] = _folder(file)
+        raw["symbol"] = _symbol(_folder(file), file.where)
     if raw.empty:
         raw["published_at"] = pd.Series(dtype="datetime64[us, UTC]")
         return raw[list(_COLUMNS)]
@@ -112,21 +113,39 @@ def _json_lines(file: SourceFile, config: NewsConfig) -> pd.DataFrame:
         for number, line in enumerate(stream, 1):
             if not line.strip():
                 continue
+            place = f"{file.where}, line {number}"
             try:
                 content = json.loads(line)
                 rows["time"].append(str(content[config.time]))
                 rows["text"].append(_words(content[config.text]))
-                rows["symbol"].append(str(content[config.symbol]) if config.symbol else "")
+                rows["symbol"].append("")
+                if config.symbol is not None:
+                    rows["symbol"][-1] = _symbol(content[config.symbol], place)
             except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise FormatError(
                     f"not an item of {config.name}: {_told(error)}",
-                    where=f"{file.where}, line {number}",
+                    where=place,
                 ) from None
     return pd.DataFrame(rows, dtype=object)
 
 
 def _told(error: Exception) -> str:
     return f"no key {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _symbol(value: object, where: str) -> str:
+    """Return a symbol that partitions can be called after.
+
+    Raises:
+        TypeError: it is no text.
+        FormatError: it has characters that no symbol has.
+    """
+    if not isinstance(value, str):
+        raise TypeError("the symbol is not a text")
+    try:
+        return check_symbol(value.strip())
+    except ArchiveError as error:
+        raise FormatError(error.what, where=where, fix="mend the symbol in the source") from None
 
 
 def _words(value: object) -> str:
@@ -154,4 +173,7 @@ def _table(file: SourceFile, config: NewsConfig) -> pd.DataFrame:
     raw["text"] = [_words(text) for text in raw["text"].astype(str)]
     if config.symbol is not None:
         raw["symbol"] = raw["symbol"].astype(str).str.strip()
+        firsts = raw["symbol"].drop_duplicates()
+        for row, symbol in zip(firsts.index.to_numpy(), firsts, strict=True):
+            _symbol(symbol, f"{file.where}: row {row + 1}")
     return raw

@@ -125,6 +125,31 @@ def test_a_table_of_headlines_is_news_too(tmp_path: Path):
     assert row.published_at == pd.Timestamp("2024-07-01T13:30Z")
 
 
+@pytest.mark.parametrize("symbol", ["BTC/USD", None, 7, ""])
+def test_an_item_of_no_symbol_is_refused_with_its_line(tmp_path: Path, symbol: object):
+    config = NewsConfig(name="wire", time="at", text="headline", symbol="ticker")
+    item = {"ticker": "BAC", "at": "2024-07-01T13:30:00Z", "headline": "Strong"}
+    path = tmp_path / "wire.json"
+    path.write_text("\n".join(json.dumps(each) for each in (item, item | {"ticker": symbol})))
+    with pytest.raises(FormatError, match=r"wire\.json, line 2") as refusal:
+        read_items(SourceFile(path, path.name, path.name), config)
+    assert "symbol" in refusal.value.what
+    if isinstance(symbol, str):
+        path = tmp_path / "wire.csv"
+        path.write_text(
+            f"ticker,at,headline\nBAC,2024-07-01,a\nBAC,2024-07-01,b\n{symbol},2024-07-01,c\n"
+        )
+        with pytest.raises(FormatError, match=r"wire\.csv: row 3"):
+            read_items(SourceFile(path, path.name, path.name), config)
+
+
+def test_a_folder_that_is_no_symbol_is_refused(lake: Lake, tmp_path: Path, tweets: NewsConfig):
+    path = archive(tmp_path, {"t/BTC USD/2024-03-04": tweet("fine")})
+    with pytest.raises(FormatError, match="BTC USD"):
+        ingest_file(lake, path, tweets)
+    assert not subjects(lake)
+
+
 def test_ingest_is_idempotent_and_cut_by_month(lake: Lake, tmp_path: Path, tweets: NewsConfig):
     lines = [
         tweet("strong rally", f"{day} 14:3{minute}:00 +0000 2024")
