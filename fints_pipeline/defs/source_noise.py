@@ -75,6 +75,8 @@ def series_is_causal(lake: Lake, config: "ExogenousConfig") -> Verdict:
 
     ours = to_pandas(lake.read(series_key_of(config)))
     raw = to_pandas(lake.read(raw_key_of(config)))
+    if ours.empty:
+        return _nothing_to_compare()
     random = _generator(lake.footer(raw_key_of(config)).digest)
     at = _drawn(ours["known_at"], random)
     noisy, noised = noisy_series(raw, config, at, _NO_LAG, random)
@@ -88,6 +90,8 @@ def news_is_causal(lake: Lake, subject: str, month: str) -> Verdict:
 
     ours = to_pandas(lake.read(news_key(subject, month)))
     raw = to_pandas(lake.read(raw_key(subject, month)))
+    if ours.empty:
+        return _nothing_to_compare()
     random = _generator(lake.footer(raw_key(subject, month)).digest)
     at = _drawn(ours["known_at"], random)
     noisy, noised = noisy_news(raw, at, _NO_LAG, random)
@@ -211,6 +215,15 @@ def _series_lags(instrument: Instrument) -> dict[str, timedelta]:
             lag = timedelta(minutes=getattr(feature, "lag_minutes", 0))
             lags[name] = min(lags.get(name, lag), lag)
     return lags
+
+
+def _nothing_to_compare() -> Verdict:
+    evidence = {
+        "evidence": dg.MetadataValue.md("The source has no rows: nothing to compare."),
+        "rows_compared": 0,
+        "raw_rows_replaced": 0,
+    }
+    return Verdict("no_look_ahead", True, evidence)
 
 
 def _verdict(at: np.datetime64, noised: int, ours: pd.DataFrame, theirs: pd.DataFrame) -> Verdict:

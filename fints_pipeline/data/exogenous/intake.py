@@ -37,8 +37,8 @@ def take(
     """Put a file's rows beside those of earlier deliveries, unless they are there.
 
     Raises:
-        FormatError: it does not fit the config, or contradicts another delivery and neither is the
-            later one; the lake is as before.
+        FormatError: it does not fit the config, holds no value, or contradicts another delivery and
+            neither is the later one; the lake is as before.
         ArchiveError: it is damaged.
     """
     owner = f"exogenous.{config.name}"
@@ -46,6 +46,8 @@ def take(
     if record.rules == config.reading and parts_exist(lake, record.parts):
         return known(relative, staged, owner, record)
     rows = read_archive(staged, members, relative.rpartition("/")[2], config)
+    if not rows.num_rows:
+        raise FormatError("the file holds no value of the series", where=relative)
     found = {staged.sha256: rows}
     if _is_outdated(lake, config):
         found = _read_again(lake, staged.folder.parent, config) | found

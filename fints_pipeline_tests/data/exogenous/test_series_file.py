@@ -60,6 +60,12 @@ def test_values_are_known_after_the_close_on_the_wall_clock(tmp_path: Path):
     assert rows["value"].tolist() == [1.5, 2.0]
 
 
+def test_a_file_without_any_value_is_refused(tmp_path: Path, lake: Lake):
+    with pytest.raises(FormatError, match="holds no value of the series"):
+        ingest(lake, config(), file(tmp_path, "date,VALUE\n2024-01-05,.\n"))
+    assert not list(lake.keys("raw_exogenous"))
+
+
 def test_a_published_column_counts_instead(tmp_path: Path):
     text = "date,out,VALUE\n2024-03-31,2024-04-26,3\n2024-03-31,2024-05-30,3.1\n"
     series = config(published="out", timezone="UTC", period_close="00:00")
