@@ -14,7 +14,9 @@ _KEY = 0x66696E7473  # "fints": the number of the lock among the database's advi
 
 @contextmanager
 def one_at_a_time(tracking_uri: str) -> Iterator[None]:
-    """Hold the lock of a database store; stores behind a server need none and have none.
+    """Hold the lock of a database store; a store behind a server has none.
+
+    A server makes its tables before anyone comes; who uses it looks again after making something.
 
     A store's tables are made on first use, and MLflow lets processes that come first together break
     each other's attempt. The lock ends with the process that holds it.

@@ -117,15 +117,23 @@ def _parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
     client = mlflow.MlflowClient()
     home = _experiment_id(mlflow, client, experiment.experiment)
     wanted = f"tags.`{PARENT_TAG}` = '{experiment.fingerprint}'"
-    found = client.search_runs([home], wanted, max_results=1, order_by=["start_time ASC"])
-    if found:
-        return str(found[0].info.run_id)
+
+    def first() -> str | None:
+        found = client.search_runs([home], wanted, max_results=1, order_by=["start_time ASC"])
+        return str(found[0].info.run_id) if found else None
+
+    if known := first():
+        return known
     tags = {PARENT_TAG: experiment.fingerprint, "mlflow.note.content": experiment.description}
     name = f"{experiment.experiment} {experiment.fingerprint[:8]}"
-    parent = client.create_run(home, tags=tags, run_name=name)
-    _MlflowRun(client, parent.info.run_id).parameters(experiment.model_dump(mode="json"))
-    client.set_terminated(parent.info.run_id, "FINISHED")
-    return str(parent.info.run_id)
+    ours = str(client.create_run(home, tags=tags, run_name=name).info.run_id)
+    known = first()  # a server has no lock: another process may have come between
+    if known is not None and known != ours:
+        client.delete_run(ours)
+        return known
+    _MlflowRun(client, ours).parameters(experiment.model_dump(mode="json"))
+    client.set_terminated(ours, "FINISHED")
+    return ours
 
 
 def tracked_runs(mlflow: Any, experiment: str, fingerprints: Iterable[str]) -> list[dict[str, str]]:
@@ -165,11 +173,19 @@ def run_page(run: Any) -> str:
 
 
 def _experiment_id(mlflow: Any, client: Any, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
     location = _artifact_folder(mlflow.get_tracking_uri())
-    return str(client.create_experiment(name, artifact_location=location))
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException as error:
+        found = client.get_experiment_by_name(name)
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+            raise
+        return str(found.experiment_id)  # another process came between; a server has no lock
 
 
 class _MlflowRun:

@@ -1,10 +1,12 @@
 """MLflow on sqlite: one parent an experiment, nested runs, files beside the store."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fints_pipeline.training import tracking
 from fints_pipeline.training.tracking import MlflowTracker, parent_run_id
 from fints_pipeline_tests.training import toy
 
@@ -44,3 +46,25 @@ def test_runs_nest_under_the_experiments_parent_and_failures_show(
     ):
         raise ValueError("boom")
     assert client.get_run(failed.run_id).info.status == "FAILED"
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("step", ["create_experiment", "create_run"])
+def test_who_comes_second_to_a_server_joins_the_first(
+    mlflow: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A rival makes its own between our look and our making; servers have no lock against it."""
+    monkeypatch.setattr(tracking, "one_at_a_time", lambda uri: nullcontext())
+    honest = getattr(mlflow.MlflowClient, step)
+    rivals: list[str] = []
+
+    def late(self: Any, *arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(mlflow.MlflowClient, step, honest)
+        rivals.append(parent_run_id(mlflow, toy.experiment()))
+        return honest(self, *arguments, **options)
+
+    monkeypatch.setattr(mlflow.MlflowClient, step, late)
+    assert [parent_run_id(mlflow, toy.experiment())] == rivals
+    client = mlflow.MlflowClient()
+    home = client.get_experiment_by_name("toy").experiment_id
+    assert [run.info.run_id for run in client.search_runs([home])] == rivals
