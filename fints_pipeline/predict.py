@@ -142,8 +142,10 @@ def write(table: pa.Table, path: Path) -> None:
     """Write the predictions, whole or not at all.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or the path is a folder's.
     """
+    if not path.name or path.is_dir():
+        raise UserError("the output is a folder", where=str(path), fix="name a file in it")
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

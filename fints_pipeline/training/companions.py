@@ -16,11 +16,13 @@ import torch.distributed as dist
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
-from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.training.seeds import reproducible
 
 _PATIENCE = timedelta(minutes=30)
+_MEETING = timedelta(minutes=3)
 _END_SECONDS = 60.0
+_DEATH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,22 @@ class Seat:
         """Return Lightning's strategy: DDP over gloo on CPUs and over nccl on GPUs."""
         if self.count == 1:
             return "auto"
+        backend = "nccl" if device == "gpu" else "gloo"
+        self._meet(backend)
         return DDPStrategy(
             cluster_environment=_Environment(self),
-            process_group_backend="nccl" if device == "gpu" else "gloo",
+            process_group_backend=backend,
             timeout=_PATIENCE,
             find_unused_parameters=True,
+        )
+
+    def _meet(self, backend: str) -> None:
+        """Form the group that Lightning then finds; who is missing is not waited for for long."""
+        store = dist.TCPStore(
+            "127.0.0.1", self.port, self.count, is_master=self.rank == 0, timeout=_MEETING
+        )
+        dist.init_process_group(
+            backend, timeout=_PATIENCE, store=store, rank=self.rank, world_size=self.count
         )
 
 
@@ -97,11 +110,18 @@ def seated(count: int, seed: int, fit: Callable[..., object], *arguments: Any) -
         *arguments: are copied to the others.
 
     Raises:
+        ConfigError: this process may not start others.
         UserError: another process ended with an error.
     """
     if count == 1:
         yield Seat()
         return
+    if multiprocessing.current_process().daemon:
+        raise ConfigError(
+            "a fit of several processes cannot run in a worker that may not start any",
+            where="hardware.processes",
+            fix="set it to 1, or train with an executor whose workers may (not Dask's)",
+        )
     port = _free_port()
     spawn = multiprocessing.get_context("spawn")
     threads = torch.get_num_threads()
@@ -118,6 +138,9 @@ def seated(count: int, seed: int, fit: Callable[..., object], *arguments: Any) -
     try:
         yield Seat(0, count, port)
     except RuntimeError as error:
+        # A lost connection is seen before the process that held it has ended.
+        for other in others:
+            other.join(_DEATH_SECONDS)
         if any(other.exitcode not in (None, 0) for other in others):
             raise UserError(
                 f"another process of the fit has ended: {error}", fix="its own error stands above"

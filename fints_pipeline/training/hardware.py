@@ -9,24 +9,44 @@ from typing import Literal
 
 import torch
 
+from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.training.config import HardwareConfig
 
 log = logging.getLogger("fints_pipeline.training")
 
 Precision = Literal["32-true", "bf16-mixed"]
+_LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of cgroups, version 2 and 1
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
-def memory_bytes() -> int:
-    """Return the machine's memory."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def memory_bytes(groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the machine's memory, or what its container may use of it, if less."""
+    found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in _LIMITS:
+        limit = groups / name
+        text = limit.read_text(encoding="ascii").strip() if limit.is_file() else ""
+        if text.isdecimal():  # "max" is no limit
+            found = min(found, int(text))
+    return found
 
 
 def accelerator(hardware: HardwareConfig) -> Literal["cpu", "gpu"]:
-    """Return the device that "auto" means here."""
-    if hardware.accelerator != "auto":
-        return hardware.accelerator
-    return "gpu" if torch.cuda.is_available() else "cpu"
+    """Return the device that "auto" means here.
+
+    Raises:
+        ConfigError: the machine has fewer GPUs than the fit asks for.
+    """
+    device = hardware.accelerator
+    if device == "auto":
+        device = "gpu" if torch.cuda.is_available() else "cpu"
+    count = torch.cuda.device_count() if device == "gpu" else hardware.processes
+    if count < hardware.processes:
+        raise ConfigError(
+            f"the fit asks for {hardware.processes} GPU(s), one a process; PyTorch finds {count}",
+            where="hardware",
+            fix="set accelerator to cpu, or processes to the number of GPUs",
+        )
+    return device
 
 
 def precision(hardware: HardwareConfig) -> Precision:

@@ -82,6 +82,7 @@ def fit_network(
     if task.fit_config.epochs == 0 or not parameter_count(task.network):
         loss = mean_loss(task.network, task.objective, task.val_dataloader())
         return FitReport((), 0, loss, 0, "nothing to fit")
+    accelerator(hardware)  # refuses what the machine lacks before other processes start
     with seated(hardware.processes, task.seed, _companion, task, name, hardware, place) as seat:
         trainer, stop, log = _fitted(task, name, hardware, on_metrics, place, seat)
     stop.restore(task.network)

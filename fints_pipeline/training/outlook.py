@@ -49,17 +49,19 @@ def look_ahead(
         steps: bars that the label's return runs over.
     """
     network.eval()
+    # In the middle of a fit it is where the fit runs; all but the network's own part is on the CPU.
+    device = next((one.device for one in network.parameters()), torch.device("cpu"))
     head = getattr(config, "head", None)
     paths: list[FloatArray] = []
     quantiles: list[FloatArray | None] = []
     for rows in torch.split(samples.rows, SCORING_BATCH):
         if not len(rows):
             continue
-        batch = samples.inputs(rows)
+        batch = {name: value.to(device) for name, value in samples.inputs(rows).items()}
         if config.samples_paths:
             found = _sampled(network, batch, target, steps)
         else:
-            forecast = target_of(call(network, batch), target)
+            forecast = target_of(call(network, batch), target).cpu()
             found = _read(head, forecast, steps)
         paths.append(found[0].double().numpy())
         quantiles.append(found[1])
@@ -90,7 +92,7 @@ def _sampled(
     known = {name: batch[name] for name in INPUTS if name in wanted and name in batch}
     paths_SBHC = cast(Any, network).sample(**known)
     place = target if paths_SBHC.shape[3] > 1 else 0
-    paths_SBH = paths_SBHC[..., place].double()
+    paths_SBH = paths_SBHC[..., place].cpu().double()
     total_SB = paths_SBH[:, :, :steps].sum(dim=2)
     levels = torch.tensor(LEVELS, dtype=torch.float64)
     return paths_SBH.mean(dim=0), torch.quantile(total_SB, levels, dim=0).T.numpy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -11,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.training.dataset import BoolArray
 
 Rows = NDArray[np.int64]
@@ -38,9 +41,20 @@ class WindowTable:
             joined = np.ascontiguousarray(joined, dtype=_kind(joined))
         else:
             joined, lengths = _mapped(iter(blocks), mapped_rows)
+        self._is_mapped = mapped_rows is not None
         self.values = torch.from_numpy(joined)
         self.offsets = np.cumsum([0, *lengths])[:-1]
         self._offsets = torch.from_numpy(self.offsets.astype(np.int64))
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what a copy holds; a mapped table has none, since it would be all in memory."""
+        if self._is_mapped:
+            raise ConfigError(
+                "a windows' table that is mapped from a file cannot be copied to other processes",
+                where="hardware.processes",
+                fix="set it to 1, or raise hardware.memory_share",
+            )
+        return self.__dict__
 
     def global_rows(self, series: int, chosen: BoolArray, stride: int = 1) -> Rows:
         """Return the global rows of every ``stride``-th of a series' chosen rows.
@@ -75,10 +89,15 @@ def _kind(block: NDArray[np.generic]) -> type[np.generic]:
 def _mapped(
     blocks: Iterator[NDArray[np.generic]], rows: int
 ) -> tuple[NDArray[np.generic], list[int]]:
-    """Return the rows of all blocks, of which one is in memory at a time, and their lengths."""
+    """Return the rows of all blocks, of which one is in memory at a time, and their lengths.
+
+    Raises:
+        UserError: the temporary folder has no room for them.
+    """
     first = next(blocks)
     with tempfile.TemporaryFile(prefix="fints-windows-") as file:
         shape = (rows, *first.shape[1:])
+        _reserve(file.fileno(), math.prod(shape) * np.dtype(_kind(first)).itemsize)
         table = np.memmap(file, dtype=_kind(first), mode="w+", shape=shape)
         lengths: list[int] = []
         for block in chain([first], blocks):
@@ -86,6 +105,18 @@ def _mapped(
             table[done : done + len(block)] = block
             lengths.append(len(block))
     return table, lengths
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room on disk now: a write to a mapped page that finds none ends the process."""
+    try:
+        os.posix_fallocate(file, 0, size)
+    except OSError as error:
+        raise UserError(
+            f"no room for a windows' table of {size / 1e9:.1f} GB: {error.strerror}",
+            where=tempfile.gettempdir(),
+            fix="set TMPDIR to a folder with room, or raise hardware.memory_share",
+        ) from error
 
 
 def _gather(values: Tensor, starts: Tensor, length: int) -> Tensor:

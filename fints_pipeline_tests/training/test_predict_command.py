@@ -111,3 +111,9 @@ def test_a_full_or_forbidden_disk_leaves_no_half_file(tmp_path: Path) -> None:
     blocked.write_text("x")
     with pytest.raises(UserError, match="cannot be written"):
         predict.write(pa.table({"a": [1]}), blocked / "said.parquet")
+
+
+def test_a_folder_is_no_output(tmp_path: Path) -> None:
+    for path in (Path("."), tmp_path):
+        with pytest.raises(UserError, match="folder"):
+            predict.write(pa.table({"a": [1]}), path)

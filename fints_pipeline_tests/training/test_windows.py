@@ -1,11 +1,17 @@
 """Windows: the gather equals slicing, and only whole, finite windows are named."""
 
+import errno
+import os
+import pickle
+
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.training import windows
 from fints_pipeline.training.windows import WindowTable, window_fits
 
@@ -64,3 +70,20 @@ def test_a_stride_keeps_its_places_when_earlier_rows_go() -> None:
     every = np.ones(20, bool)
     later = np.arange(20) >= 7
     assert set(table.global_rows(0, later, 4)) <= set(table.global_rows(0, every, 4))
+
+
+def test_a_mapped_table_is_not_copied_to_other_processes() -> None:
+    blocks = [np.ones((4, 2), dtype=np.float32)]
+    assert torch.equal(pickle.loads(pickle.dumps(WindowTable(blocks))).values, torch.ones(4, 2))
+    with pytest.raises(ConfigError, match="cannot be copied"):
+        pickle.dumps(WindowTable(blocks, 4))
+
+
+def test_a_full_disk_is_told_before_the_table_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UserError, match="No space left") as told:
+        WindowTable([np.ones((4, 2), dtype=np.float32)], 4)
+    assert "TMPDIR" in str(told.value)

@@ -52,6 +52,12 @@ class ExperimentConfig(Config):
                 raise ValueError(f"models.{name}: the name is taken, choose another")
             if isinstance(model, ChannelModel):
                 self._require_channels(name, model)
+            loss = getattr(model, "loss", None)
+            if self.hardware.processes > 1 and getattr(loss, "name", None) == "sharpe":
+                raise ValueError(
+                    f"models.{name}.loss: sharpe is computed over consecutive bars, which "
+                    "processes cannot share; set hardware.processes to 1"
+                )
         return self
 
     def _require_channels(self, name: str, model: ChannelModel) -> None:
