@@ -54,7 +54,7 @@ class Seat:
 
     def _meet(self, backend: str) -> None:
         """Form the group that Lightning then finds; who is missing is not waited for for long."""
-        store = dist.TCPStore(
+        store = dist.TCPStore(  # type: ignore[attr-defined]
             "127.0.0.1", self.port, self.count, is_master=self.rank == 0, timeout=_MEETING
         )
         dist.init_process_group(
