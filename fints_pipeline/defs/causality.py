@@ -93,24 +93,42 @@ def check(instrument: Instrument, asset: str, month: str, cuts: int = CUTS) -> E
     return Evidence(tuple(found))
 
 
-def check_predictions(instrument: Instrument, experiment, fold) -> Evidence:
-    """Check what a fold's frozen models say, at a cut in the last month of its test span.
+def last_tested(predictions: pa.Table, instruments: Sequence[str]) -> tuple[str, str] | None:
+    """Return the instrument that is predicted last in a test span, the first of several, and when.
+
+    Args:
+        predictions: A fold's.
+        instruments: Those to choose from, in order.
+
+    Returns:
+        The instrument and the month of its last session; None if none is predicted.
+    """
+    found = []
+    for name in instruments:
+        rows = _tested(predictions, name)
+        if rows.num_rows:
+            found.append((name, pc.max(rows["session"]).as_py().isoformat()[:7]))
+    return max(found, key=lambda one: one[1], default=None)
+
+
+def check_predictions(instrument: Instrument, month: str, experiment, fold) -> Evidence:
+    """Check what a fold's frozen models say, at a cut in a month of its test span.
 
     Args:
         instrument: One of the experiment's; its raw rows are replaced.
+        month: One that has predictions of it, such as `last_tested` names.
         experiment: An `ExperimentConfig`.
         fold: Its fold, with models and predictions in the lake.
     """
     from fints_pipeline import train
 
-    month = fold.test.last.isoformat()[:7]
     key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
     raw = instrument.lake.read(key)
     table = fold_key("predictions", experiment.experiment, fold.key)
-    ours = _of(instrument.lake.read(table), instrument.name)
+    predictions = instrument.lake.read(table)
+    ours = _of(predictions, instrument.name)
     random = np.random.default_rng(int(text_digest(str(table))[:12], 16))
-    closed = np.unique(_stamps(ours))
-    closed = closed[closed >= np.datetime64(f"{month}-01")]
+    closed = np.unique(_stamps(_in_month(_tested(predictions, instrument.name), month)))
     at = closed[random.integers(len(closed) // 10, max(len(closed) * 9 // 10, 1))]
     with shadow(instrument, month, raw, at, random, others=True) as (copy, noised):
         noised += replace_future(instrument, copy.lake, at, random)
@@ -127,6 +145,15 @@ def check_predictions(instrument: Instrument, experiment, fold) -> Evidence:
 
 def _of(table: pa.Table, instrument: str) -> pa.Table:
     return table.filter(pc.equal(table["instrument"], instrument))
+
+
+def _tested(predictions: pa.Table, instrument: str) -> pa.Table:
+    rows = _of(predictions, instrument)
+    return rows.filter(pc.equal(rows["span"], "test"))
+
+
+def _in_month(table: pa.Table, month: str) -> pa.Table:
+    return table.filter(pc.equal(pc.strftime(table["session"], format="%Y-%m"), month))
 
 
 def _cut(

@@ -9,6 +9,7 @@ import dagster as dg
 import numpy as np
 
 from fints_pipeline.audit.findings import Finding
+from fints_pipeline.base.lake import fold_key
 from fints_pipeline.defs import causality
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.partitions import FOLDS
@@ -76,8 +77,15 @@ def no_look_ahead(project: Project, experiment, fold) -> dg.AssetCheckResult:
         return _result("no_look_ahead", [], ["turned off by FINTS_CAUSALITY_CUTS=0"])
     if not fold.is_ordered:
         return _result("no_look_ahead", [], ["cross-validated: the fold trains after its test"])
-    instrument = Instrument(project.locations, experiment.data.instruments[0])
-    evidence = causality.check_predictions(instrument, experiment, fold)
+    said = project.lake.read(fold_key("predictions", experiment.experiment, fold.key))
+    last = causality.last_tested(said, experiment.data.instruments)
+    if last is None:
+        return _result(
+            "no_look_ahead", [], ["nothing to check: no bar of the test span is predicted"]
+        )
+    name, month = last
+    instrument = Instrument(project.locations, name)
+    evidence = causality.check_predictions(instrument, month, experiment, fold)
     return dg.AssetCheckResult(
         check_name="no_look_ahead",
         passed=evidence.passed,
