@@ -33,7 +33,7 @@ def test_the_end_of_another_process_is_told(
     monkeypatch: pytest.MonkeyPatch, fit: Callable[[Seat], None]
 ) -> None:
     if fit is die_at_once:
-        monkeypatch.setattr(companions, "_MEETING", companions.timedelta(seconds=2))
+        monkeypatch.setattr(companions, "_MEETING", companions.timedelta(seconds=20))
     with pytest.raises(UserError, match="another process"), seated(2, 0, fit) as seat:
         meet_and_add(seat)
 
