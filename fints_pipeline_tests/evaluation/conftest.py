@@ -11,8 +11,12 @@ from fints_pipeline_tests.evaluation.world import World
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory) -> World:
-    world = World(tmp_path_factory.mktemp("world"))
-    assert backtest.main(arguments(world)) == 0
+    root = tmp_path_factory.mktemp("world")
+    world = World(root)
+    with pytest.MonkeyPatch.context() as patch:
+        # Never the user's own store: its runs would be looked for and linked.
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{root / 'mlflow.db'}")
+        assert backtest.main(arguments(world)) == 0
     return world
 
 
