@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fints_pipeline.base import cli
-from fints_pipeline.base.config import fingerprint, load_config, read_yaml
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError
+from fints_pipeline.base.config import fingerprint, load_config, named_like_its_file, read_yaml
+from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.lake import BundleKey, BundleManifest, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations, lake_location
 from fints_pipeline.base.time import minutes
@@ -72,12 +72,7 @@ def load_backtest(path: Path | str) -> BacktestConfig:
     from fints_pipeline.evaluation.config import BacktestConfig
 
     config = load_config(path, BacktestConfig)
-    if config.experiment != Path(path).stem:
-        raise ConfigError(
-            f"key `experiment` is {config.experiment!r}, the file is named {Path(path).stem!r}",
-            where=str(path),
-            fix="give both the same name: results are filed under it",
-        )
+    named_like_its_file(config.experiment, path)
     return config
 
 

@@ -49,6 +49,21 @@ def load_config(path: Path | str, model: type[C], section: str | None = None) ->
     return parse_config(content, model, where=str(path), prefix=section)
 
 
+def named_like_its_file(experiment: str, path: Path | str) -> None:
+    """Check that a config is filed under the experiment that it is about.
+
+    Raises:
+        ConfigError: the names differ.
+    """
+    stem = Path(path).stem
+    if experiment != stem:
+        raise ConfigError(
+            f"key `experiment` is {experiment!r}, the file is named {stem!r}",
+            where=str(path),
+            fix="give both the same name: results are filed under it",
+        )
+
+
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Return the mapping that a YAML or JSON file holds.
 

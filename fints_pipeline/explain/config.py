@@ -7,8 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from fints_pipeline.base.config import Config, load_config
-from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.base.config import Config, load_config, named_like_its_file
 
 
 class Gradients(Config):
@@ -100,10 +99,5 @@ def load_explain(path: Path | str) -> ExplainConfig:
         ConfigError: a key or value is wrong, or the file is not named like its experiment.
     """
     config = load_config(path, ExplainConfig)
-    if config.experiment != Path(path).stem:
-        raise ConfigError(
-            f"key `experiment` is {config.experiment!r}, the file is named {Path(path).stem!r}",
-            where=str(path),
-            fix="give both the same name: results are filed under it",
-        )
+    named_like_its_file(config.experiment, path)
     return config

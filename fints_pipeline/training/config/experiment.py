@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from fints_pipeline.base.config import Config, fingerprint, load_config
+from fints_pipeline.base.config import Config, fingerprint, load_config, named_like_its_file
 from fints_pipeline.base.errors import ConfigError, nearest
 from fints_pipeline.training.config.data import DataConfig
 from fints_pipeline.training.config.hardware import HardwareConfig
@@ -151,11 +151,5 @@ def load_experiment(path: Path | str) -> ExperimentConfig:
         ConfigError: a key or value is wrong, or the experiment is not named like its file.
     """
     config = load_config(path, ExperimentConfig)
-    stem = Path(path).stem
-    if config.experiment != stem:
-        raise ConfigError(
-            f"key `experiment` is {config.experiment!r}, the file is named {stem!r}",
-            where=str(path),
-            fix="give both the same name: results are filed under it",
-        )
+    named_like_its_file(config.experiment, path)
     return config
