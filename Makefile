@@ -33,6 +33,8 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export HF_HUB_DISABLE_TELEMETRY := 1
 export HF_HUB_OFFLINE ?= 1
+# MLflow's server would keep eight processes for jobs that nothing here has.
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
 FAST := not slow and not gpu and not shared_data and not browser and not server
 
@@ -98,9 +100,8 @@ ci-jobs: venv ## the jobs through `dagster job execute`, in a scratch folder
 ui: home ## serve Dagster's page, guarded, and its daemon on 127.0.0.1:3000
 	@$(PY) -m fints_pipeline.service --port $(or $(PORT),3000)
 
-mlflow: home ## serve MLflow's page on 127.0.0.1:5000
-	@$(VENV)/bin/mlflow ui --backend-store-uri "$(MLFLOW_TRACKING_URI)" \
-	  --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+mlflow: home ## serve MLflow's page, guarded, on 127.0.0.1:5000
+	@$(PY) -m fints_pipeline.service.mlflow_page --port $(or $(PORT),5000)
 
 bench: venv ## list the benchmarks, or run one: make bench ENTRY=oracle
 	@$(PY) -m benchmarks $(ENTRY)

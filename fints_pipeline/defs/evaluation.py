@@ -1,5 +1,7 @@
 """Assets cut by experiment: the walk-forward backtest and its report."""
 
+from urllib.parse import quote
+
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
@@ -10,6 +12,14 @@ from fints_pipeline.defs.partitions import EXPERIMENTS
 from fints_pipeline.defs.resources import Project
 
 _ALL = dg.AllPartitionMapping()
+
+
+def report_page(experiment: str) -> str:
+    """Return a report's address on the page that shows this asset.
+
+    Without a host: whatever name a proxy or a tunnel gives the page, the link leads back to it.
+    """
+    return f"/reports/{quote(experiment, safe='')}"
 
 
 @dg.asset(
@@ -88,7 +98,7 @@ def backtest_report(context: dg.AssetExecutionContext, project: Project):
     key = BundleKey.of("reports", experiment=context.partition_key)
     folder = project.lake.open_bundle(key)
     metadata = bundle_metadata(manifest, str(folder))
-    metadata["report"] = dg.MetadataValue.url((folder / "report.html").resolve().as_uri())
+    metadata["report"] = dg.MetadataValue.url(report_page(context.partition_key))
     metadata["summary"] = dg.MetadataValue.md((folder / "report.md").read_text(encoding="utf-8"))
     return dg.MaterializeResult(
         metadata=metadata, data_version=data_version(manifest.digest, manifest.lineage)

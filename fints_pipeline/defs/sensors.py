@@ -6,7 +6,7 @@ from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.folds import complete_folds, fold_keys
 from fints_pipeline.defs.instrument import Instrument
-from fints_pipeline.defs.jobs import backtest, data, exogenous, ingest, news, pretrain
+from fints_pipeline.defs.jobs import data, exogenous, ingest, news
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, INSTRUMENTS
 from fints_pipeline.defs.reconcile import Outdated, instruments, outdated
 from fints_pipeline.defs.resources import Project
@@ -54,7 +54,6 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
 
 
 @dg.sensor(
-    jobs=[pretrain, backtest],
     minimum_interval_seconds=60,
     description="Experiments under configs/train: add the folds whose test span is complete.",
 )

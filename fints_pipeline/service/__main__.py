@@ -24,6 +24,7 @@ from typing import IO
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.service.child import Child
+from fints_pipeline.service.ports import port as a_port
 
 LOOK_SECONDS = 5.0
 PATIENCE_SECONDS = 120.0
@@ -37,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=3000, help="of the page (default %(default)s)")
+    parser.add_argument(
+        "--port", type=a_port, default=3000, help="of the page (default %(default)s)"
+    )
     serve(parser.parse_args(argv).port)
 
 

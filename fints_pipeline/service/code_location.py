@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from fints_pipeline.base import cli
 from fints_pipeline.service.__main__ import LOOK_SECONDS, stopping
 from fints_pipeline.service.child import Child
+from fints_pipeline.service.ports import port as a_port
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="to listen on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=4000, help="to listen on (default %(default)s)")
+    parser.add_argument(
+        "--port", type=a_port, default=4000, help="to listen on (default %(default)s)"
+    )
     given = parser.parse_args(argv)
     serve(given.host, given.port)
 

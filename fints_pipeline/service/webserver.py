@@ -1,4 +1,4 @@
-"""Dagster's page behind the guard.
+"""Dagster's page and the lake's reports behind the guard.
 
 ``python -m fints_pipeline.service.webserver WORKSPACE PORT [HOST]``; the service starts it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from fints_pipeline.base.locations import Locations
 from fints_pipeline.service.guard import Guard, allowed_hosts
 
 
@@ -27,6 +28,8 @@ def serve(workspace: Path, port: int, host: str = "127.0.0.1") -> None:
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
 
+    from fints_pipeline.service.reports import with_reports
+
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(statement_timeout=15000, pool_recycle=3600, max_overflow=20)
         target = WorkspaceFileTarget(paths=[str(workspace)])
@@ -34,7 +37,8 @@ def serve(workspace: Path, port: int, host: str = "127.0.0.1") -> None:
             instance, workspace_load_target=target, version=__version__
         ) as context:
             app = create_app_from_workspace_process_context(context)
-            guarded = Guard(app, allowed_hosts(port))
+            pages = with_reports(app, Locations.from_environment())
+            guarded = Guard(pages, allowed_hosts(port))
             uvicorn.run(guarded, host=host, port=port, log_level="warning", lifespan="off")
 
 

@@ -115,7 +115,7 @@ def test_the_daemon_is_started_again_when_it_is_killed(service: Service) -> None
 @pytest.mark.server
 def test_a_second_service_on_the_same_home_is_refused(service: Service) -> None:
     service.start()
-    command = [sys.executable, "-m", "fints_pipeline.service", "--port", "0"]
+    command = [sys.executable, "-m", "fints_pipeline.service", "--port", str(service.port)]
     second = subprocess.run(
         command, cwd=service.project, env=service.environment, capture_output=True, text=True
     )
