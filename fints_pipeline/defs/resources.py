@@ -50,7 +50,7 @@ def _mlflow(context: dg.InitResourceContext) -> Iterator[Any]:
 
     from fints_pipeline.defs.partitions import split_fold
     from fints_pipeline.training.config import load_experiment
-    from fints_pipeline.training.tracking import parent_run_id
+    from fints_pipeline.training.parent_runs import parent_run_id
 
     # Its first use of a store announces every table that it makes.
     logging.getLogger("mlflow").setLevel(logging.WARNING)

@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fints_pipeline.training.config import ExperimentConfig
-from fints_pipeline.training.store_lock import one_at_a_time
+from fints_pipeline.training.parent_runs import children, log_parameters, nested_run, parents
 
-PARENT_TAG = "fints.experiment_fingerprint"
-ARTIFACTS_VARIABLE = "FINTS_MLFLOW_ARTIFACTS"
-"""Folder or address for the artefacts of new experiments, where no MLflow server keeps them."""
-_PARENT_RUN = "mlflow.parentRunId"
-_LONGEST_PARAMETER = 500  # MLflow refuses longer values on some stores
+# A parent that was superseded is below the other one too, and is no fit.
+_FINISHED_FIT = " and tags.model != '' and attributes.status = 'FINISHED'"
 
 
 class RunLog(Protocol):
@@ -89,51 +86,16 @@ class MlflowTracker:
     @contextmanager
     def run(self, experiment: ExperimentConfig, fold: str, model: str) -> Iterator[RunLog]:
         """Yield the log of a nested run named ``fold/model``."""
-        parent = parent_run_id(self._mlflow, experiment)  # first: it makes the store's tables
+        tags = {"fold": fold, "model": model, **self._tags}
+        run_id = nested_run(self._mlflow, experiment, f"{fold}/{model}", tags)
         client = self._mlflow.MlflowClient()
-        home = client.get_run(parent).info.experiment_id
-        tags = {_PARENT_RUN: parent, "fold": fold, "model": model, **self._tags}
-        started = client.create_run(home, tags=tags, run_name=f"{fold}/{model}")
-        log = _MlflowRun(client, started.info.run_id)
+        log = _MlflowRun(client, run_id)
         try:
             yield log
         except BaseException:
             client.set_terminated(log.run_id, "FAILED")
             raise
         client.set_terminated(log.run_id, "FINISHED")
-
-
-def parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
-    """Return the id of the experiment's own run, which is made on first use.
-
-    It is found by the tag that holds the experiment's fingerprint. One process at a time looks and
-    makes what is missing, the store's tables included.
-    """
-    with one_at_a_time(mlflow.get_tracking_uri()):
-        return _parent_run_id(mlflow, experiment)
-
-
-def _parent_run_id(mlflow: Any, experiment: ExperimentConfig) -> str:
-    client = mlflow.MlflowClient()
-    home = _experiment_id(mlflow, client, experiment.experiment)
-    wanted = f"tags.`{PARENT_TAG}` = '{experiment.fingerprint}'"
-
-    def first() -> str | None:
-        found = client.search_runs([home], wanted, max_results=1, order_by=["start_time ASC"])
-        return str(found[0].info.run_id) if found else None
-
-    if known := first():
-        return known
-    tags = {PARENT_TAG: experiment.fingerprint, "mlflow.note.content": experiment.description}
-    name = f"{experiment.experiment} {experiment.fingerprint[:8]}"
-    ours = str(client.create_run(home, tags=tags, run_name=name).info.run_id)
-    known = first()  # a server has no lock: another process may have come between
-    if known is not None and known != ours:
-        client.delete_run(ours)
-        return known
-    _MlflowRun(client, ours).parameters(experiment.model_dump(mode="json"))
-    client.set_terminated(ours, "FINISHED")
-    return ours
 
 
 def tracked_runs(mlflow: Any, experiment: str, fingerprints: Iterable[str]) -> list[dict[str, str]]:
@@ -154,11 +116,8 @@ def tracked_runs(mlflow: Any, experiment: str, fingerprints: Iterable[str]) -> l
         return []
     found = {}
     for fingerprint in sorted(fingerprints):
-        wanted = f"tags.`{PARENT_TAG}` = '{fingerprint}'"
-        for parent in client.search_runs([home.experiment_id], wanted):
-            below = f"tags.`{_PARENT_RUN}` = '{parent.info.run_id}'"
-            below += " and attributes.status = 'FINISHED'"
-            runs = client.search_runs([home.experiment_id], below, order_by=["start_time ASC"])
+        for parent in parents(client, home.experiment_id, fingerprint):
+            runs = children(client, home.experiment_id, parent, _FINISHED_FIT)
             found.update({(run.data.tags["fold"], run.data.tags["model"]): run for run in runs})
     return [
         {"fold": fold, "model": model, "run_id": run.info.run_id, "url": run_page(run)}
@@ -172,32 +131,13 @@ def run_page(run: Any) -> str:
     return f"{page}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
 
 
-def _experiment_id(mlflow: Any, client: Any, name: str) -> str:
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    location = _artifact_folder(mlflow.get_tracking_uri())
-    try:
-        return str(client.create_experiment(name, artifact_location=location))
-    except MlflowException as error:
-        found = client.get_experiment_by_name(name)
-        if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
-            raise
-        return str(found.experiment_id)  # another process came between; a server has no lock
-
-
 class _MlflowRun:
     def __init__(self, client: Any, run_id: str) -> None:
         self._client = client
-        self.run_id: str | None = run_id
+        self.run_id: str = run_id
 
     def parameters(self, values: Mapping[str, object]) -> None:
-        from mlflow.entities import Param
-
-        pairs = [Param(k, str(v)[:_LONGEST_PARAMETER]) for k, v in _flat(values)]
-        self._client.log_batch(self.run_id, params=pairs)
+        log_parameters(self._client, self.run_id, values)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         from mlflow.entities import Metric
@@ -214,24 +154,3 @@ class _MlflowRun:
 
     def artifacts(self, folder: Path) -> None:
         self._client.log_artifacts(self.run_id, str(folder))
-
-
-def _artifact_folder(tracking_uri: str) -> str | None:
-    """Return where artefacts go: `ARTIFACTS_VARIABLE`'s place, or a folder beside an sqlite store.
-
-    MLflow would otherwise use the working folder. A server has a place of its own: None.
-    """
-    prefix = "sqlite:///"
-    if place := os.environ.get(ARTIFACTS_VARIABLE, ""):
-        return place if "://" in place else Path(place).resolve().as_uri()
-    if not tracking_uri.startswith(prefix):
-        return None
-    return (Path(tracking_uri.removeprefix(prefix)).resolve().parent / "artifacts").as_uri()
-
-
-def _flat(values: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        elif value is not None:
-            yield f"{prefix}{name}", value

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -10,6 +9,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from fints_pipeline_tests.servers.ports import free_port
 
 ACCESS_KEY, SECRET_KEY = "test:tester", "testing"
 GUEST_KEY, GUEST_SECRET = "test:guest", "guesting"
@@ -81,7 +82,7 @@ def object_store(home: Path, programs: Path) -> Iterator[str]:
     (home / "etc").mkdir(parents=True)
     (home / "devices" / "d1").mkdir(parents=True)
     (home / "etc" / "swift.conf").write_text(_SWIFT)
-    ports = {kind: _free_port() for kind in ("account", "container", "object", "proxy")}
+    ports = {kind: free_port() for kind in ("account", "container", "object", "proxy")}
     environment = {**os.environ, "SWIFT_CONF_FILE": str(home / "etc" / "swift.conf")}
     for kind in ("account", "container", "object"):
         _make_ring(home / "etc" / f"{kind}.builder", ports[kind], programs)
@@ -137,9 +138,3 @@ def _wait_for(endpoint: str, servers: list[subprocess.Popen[bytes]], home: Path)
                 logs = "\n".join(p.read_text(errors="replace")[-2000:] for p in home.glob("*.log"))
                 raise TimeoutError(f"the object store did not start:\n{logs}") from None
             time.sleep(0.2)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from fints_pipeline_tests.servers.ports import free_port
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 USER, PASSWORD = "fints", "kept out of the tests' logs"
@@ -65,7 +66,7 @@ def postgresql() -> Iterator[PostgreSQL]:
         assert done.returncode == 0, log.read_text()
 
     control = [str(PROGRAMS / "pg_ctl"), "-D", str(data), "-w"]
-    server = PostgreSQL(folder, _free_port())
+    server = PostgreSQL(folder, free_port())
     try:
         run(
             *(str(PROGRAMS / "initdb"), "-D", str(data), "-U", USER, f"--pwfile={secret}"),
@@ -79,9 +80,3 @@ def postgresql() -> Iterator[PostgreSQL]:
             run(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from fints_pipeline.training import tracking
-from fints_pipeline.training.tracking import MlflowTracker, parent_run_id
+from fints_pipeline.training import parent_runs
+from fints_pipeline.training.parent_runs import FINGERPRINT_TAG, parent_run_id
+from fints_pipeline.training.tracking import MlflowTracker
 from fints_pipeline_tests.training import toy
 
 
@@ -54,7 +55,7 @@ def test_who_comes_second_to_a_server_joins_the_first(
     mlflow: Any, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """A rival makes its own between our look and our making; servers have no lock against it."""
-    monkeypatch.setattr(tracking, "one_at_a_time", lambda uri: nullcontext())
+    monkeypatch.setattr(parent_runs, "one_at_a_time", lambda uri: nullcontext())
     honest = getattr(mlflow.MlflowClient, step)
     rivals: list[str] = []
 
@@ -64,7 +65,11 @@ def test_who_comes_second_to_a_server_joins_the_first(
         return honest(self, *arguments, **options)
 
     monkeypatch.setattr(mlflow.MlflowClient, step, late)
-    assert [parent_run_id(mlflow, toy.experiment())] == rivals
+    chosen = parent_run_id(mlflow, toy.experiment())
     client = mlflow.MlflowClient()
     home = client.get_experiment_by_name("toy").experiment_id
-    assert [run.info.run_id for run in client.search_runs([home])] == rivals
+    runs = client.search_runs([home])
+    known = [run for run in runs if run.data.tags[FINGERPRINT_TAG] == toy.experiment().fingerprint]
+    assert [run.info.run_id for run in known] == [chosen] == [min(run.info.run_id for run in runs)]
+    assert len(rivals) == 1
+    assert rivals == [chosen] or step == "create_run"
