@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 from fints_pipeline.base.errors import ConfigError, LakeError
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, clear_errors, locked, replacing
 from fints_pipeline.base.lake.leases import Lease, Leases
-from fints_pipeline.base.lake.store import LOCKS
+from fints_pipeline.base.lake.objects import Objects, Upload
+from fints_pipeline.base.lake.store import LOCKS, Stored
 
 CACHE_VARIABLE = "FINTS_LAKE_CACHE"
 _CLIENT_VARIABLES = (
@@ -55,6 +56,7 @@ class BucketStore:
         self.bucket = bucket
         self.prefix = prefix
         self.root = root
+        self._objects = Objects(client, bucket)
         self._leases = Leases(client, bucket)
         self._held: list[Lease] = []
 
@@ -129,11 +131,37 @@ class BucketStore:
         _drop(self.root / path)
 
     def remove_folder(self, path: PurePosixPath) -> None:
-        """Delete every object below ``path``, one by one, and the copies."""
+        """Delete every object below ``path``, and the copies, unless a lease was lost meanwhile."""
         with self._clear_errors(path):
-            for found in self._list(path):
-                self.client.delete_object(Bucket=self.bucket, Key=found["Key"])
+            keys = [found["Key"] for found in self._list(path)]
+            self._objects.delete(keys, self._require_leases)
         self.forget(path)
+
+    def contents(self, path: PurePosixPath) -> Iterator[Stored]:
+        """List the keys."""
+        with self._clear_errors(path):
+            for one in self._list(path):
+                modified = one["LastModified"].timestamp()
+                yield Stored(self._path(one["Key"]), one["Size"], modified)
+
+    def now(self) -> float:
+        """Ask the object store, whose clock dates the objects."""
+        with self._clear_errors(PurePosixPath()):
+            return self._objects.now()
+
+    def uploads(self) -> Iterator[Upload]:
+        """Yield the uploads below the prefix that nobody has completed."""
+        with self._clear_errors(PurePosixPath()):
+            yield from self._objects.uploads(self._below(PurePosixPath()))
+
+    def abort(self, upload: Upload) -> None:
+        """End an upload that nobody will complete."""
+        with self._clear_errors(self.place(upload)):
+            self._objects.abort(upload)
+
+    def place(self, upload: Upload) -> PurePosixPath:
+        """Return the path of what an upload would become."""
+        return self._path(upload.key)
 
     def folders(self, path: PurePosixPath) -> list[str]:
         """List one level of the keys."""
@@ -244,9 +272,11 @@ class BucketStore:
         return str(answer["ETag"])
 
     def _list(self, path: PurePosixPath) -> Iterator[dict[str, Any]]:
-        pages = self.client.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self.bucket, Prefix=self._below(path)):
-            yield from page.get("Contents", ())
+        return self._objects.below(self._below(path))
+
+    def _require_leases(self) -> None:
+        for lease in self._held:
+            lease.require()
 
     def _download(self, path: PurePosixPath, copy: Path) -> bool:
         """Copy the object; return whether it is still there."""
@@ -267,8 +297,7 @@ class BucketStore:
         return True
 
     def _upload(self, local: Path, path: PurePosixPath) -> None:
-        for lease in self._held:
-            lease.require()
+        self._require_leases()
         with self._clear_errors(path):
             self.client.upload_file(str(local), self.bucket, self._key(path))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
-from fints_pipeline.base.lake.store import FolderStore, Store
+from fints_pipeline.base.lake.store import FolderStore, Store, Stored
 
 Shows = Callable[[PurePosixPath], bool]
 
@@ -99,6 +99,14 @@ class OverlayStore:
         for found, stamp in self._beneath.stamps(path, name) if self._shows(path) else ():
             if found not in own and self._shows(PurePosixPath(found)):
                 yield found, stamp
+
+    def contents(self, path: PurePosixPath) -> Iterator[Stored]:
+        """List what is in front; what lies beneath is not this store's to collect."""
+        return self.own.contents(path)
+
+    def now(self) -> float:
+        """Return the time by the clock of what is in front."""
+        return self.own.now()
 
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Lock in front: nobody else writes there."""

@@ -11,8 +11,10 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -27,6 +29,21 @@ from fints_pipeline.base.lake.atomic import (
 
 LOCKS = ".locks"
 BUCKET_SCHEME = "s3://"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file of a store.
+
+    Attributes:
+        path: Below the lake's root.
+        size: Bytes.
+        touched: When it was written, in seconds by the store's own clock.
+    """
+
+    path: PurePosixPath
+    size: int
+    touched: float
 
 
 class Store(Protocol):
@@ -99,6 +116,14 @@ class Store(Protocol):
         A stamp is another one whenever the file has been replaced. Folders inside such a folder are
         not looked at.
         """
+        ...
+
+    def contents(self, path: PurePosixPath) -> Iterator[Stored]:
+        """Yield every file below ``path``; an empty folder too, where there are folders."""
+        ...
+
+    def now(self) -> float:
+        """Return the time by the clock that dates the files, in seconds."""
         ...
 
     def locked(self, name: str) -> AbstractContextManager[None]:
@@ -217,6 +242,20 @@ class FolderStore:
         """Ask for the file in each folder; look inside only where there is none."""
         start = len(str(self.root / "_")) - 1  # a root "." is not part of what is found
         return ((found[start:], stamp) for found, stamp in _stamps(str(self.root / path), name))
+
+    def contents(self, path: PurePosixPath) -> Iterator[Stored]:
+        """Walk the folder; what goes away meanwhile is left out."""
+        for folder, inside, names in os.walk(self.root / path):
+            for found in (Path(folder, name) for name in names or ([] if inside else [""])):
+                with contextlib.suppress(FileNotFoundError):
+                    status = found.lstat()
+                    where = PurePosixPath(found.relative_to(self.root).as_posix())
+                    size = status.st_size if names else 0
+                    yield Stored(where, size, status.st_mtime)
+
+    def now(self) -> float:
+        """Return this machine's time."""
+        return time.time()
 
     def locked(self, name: str) -> AbstractContextManager[None]:
         """Lock a file below `LOCKS`."""

@@ -16,12 +16,18 @@ FOLDER = "bundles"
 def bundle_keys(lake: Lake) -> Iterator[BundleKey]:
     """Yield every bundle's key; a folder counts once its first version is published."""
     for current in lake.store.files(PurePosixPath(FOLDER), CURRENT):
-        parts = current.parts[1:-1]
-        pairs = [part.partition("=") for part in parts[1:]]
-        if not pairs or not all(separator for _, separator, _ in pairs):
-            continue  # a file of that name inside a bundle
-        values = tuple((name, decode_part(value)) for name, _, value in pairs)
-        yield BundleKey(decode_part(parts[0]), values)
+        if (key := key_of(current.parent)) is not None:
+            yield key  # else a file of that name inside a bundle
+
+
+def key_of(home: PurePosixPath) -> BundleKey | None:
+    """Return the key of the bundle in a folder; None if the folder is no bundle's."""
+    kind, *parts = home.parts[1:] or ("",)
+    pairs = [part.partition("=") for part in parts]
+    if not pairs or not all(separator for _, separator, _ in pairs):
+        return None
+    values = tuple((name, decode_part(value)) for name, _, value in pairs)
+    return BundleKey(decode_part(kind), values)
 
 
 def manifests(lake: Lake) -> dict[str, BundleManifest]:

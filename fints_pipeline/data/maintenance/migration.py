@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -15,6 +15,7 @@ from fints_pipeline.data.catalog.contracts import contract_of, is_outdated
 from fints_pipeline.data.catalog.inventory import Inventory
 from fints_pipeline.schemas.contract import TableContract
 
+_DROP = "python -m fints_pipeline.data drop --apply"
 _INGEST = "python -m fints_pipeline.data ingest"
 
 
@@ -52,9 +53,7 @@ def plan(lake: Lake) -> Iterator[Migration]:
         try:
             fitted(lake.read(one.key), contract)
         except SchemaError as error:
-            yield Migration(
-                one.key, False, error.what.split("\n", 1)[0], _rebuild(one.key, one.path.parent)
-            )
+            yield Migration(one.key, False, error.what.split("\n", 1)[0], _rebuild(one.key))
         else:
             yield Migration(one.key, True, "", "")
 
@@ -101,15 +100,13 @@ def fitted(rows: pa.Table, contract: TableContract) -> pa.Table:
     return cast
 
 
-def _rebuild(key: TableKey, folder: Path) -> str:
+def _rebuild(key: TableKey) -> str:
     """Return the command that makes a partition anew from what it was made of."""
     parts = dict(key.parts)
     if "fold" in parts:
         return f"python -m fints_pipeline.pipeline --experiment {parts['experiment']}"
-    if key.table in _STAGED:
+    if key.table in _STAGED or key.table in ("exogenous", "news"):
         # Staging leaves alone what it finds; what is gone it reads again.
-        return f"rm -r '{folder}'; {_INGEST}"
-    if key.table in ("exogenous", "news"):
-        return f"rm -r '{folder}'; {_INGEST}"
+        return f"{_DROP} {shlex.quote(str(key))} && {_INGEST}"
     tags = {f"dagster/partition/{name}": parts[name] for name in ("instrument", "month")}
     return f"dagster job execute -m fints_pipeline.definitions -j data --tags '{json.dumps(tags)}'"

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import LakeError
 from fints_pipeline.base.lake import BundleKey, Lake, Lineage, series_key
+from fints_pipeline.base.lake.bundles import lock_name
 from fints_pipeline.data.maintenance import collect, find_garbage
 from fints_pipeline_tests.data.catalog.lakes import write_bars
 
 USED, UNUSED = "a" * 64, "b" * 64
 MODEL = BundleKey.of("models", experiment="e", fold="2024-01-02", model="mlm")
+
+NEVER = BundleKey.of("models", experiment="e", fold="2024-01-03", model="mlm")
 
 
 def age(root: Path, hours: float) -> None:
@@ -46,12 +50,15 @@ def littered(lake: Lake) -> Lake:
     lake.write_bundle(MODEL, lambda folder: touch(folder / "w"), Lineage("1", "", {}))
     touch(lake.root / MODEL.folder / "0123-old" / "w")
     touch(lake.root / MODEL.folder / "new" / "w")
+    touch(lake.root / NEVER.folder / "0123-half" / "sub" / "w")
+    touch(lake.root / ".locks" / f"{lock_name(NEVER)}.lock")
+    (lake.root / NEVER.folder / "0124-half" / "sub").mkdir(parents=True)  # of a killed `gc`
     age(lake.root, hours=2)
     return lake
 
 
 def litter(lake: Lake) -> set[str]:
-    return {str(one.path.relative_to(lake.root)) for one in find_garbage(lake)}
+    return {str(one.path) for one in find_garbage(lake)}
 
 
 def expected(lake: Lake) -> set[str]:
@@ -63,6 +70,8 @@ def expected(lake: Lake) -> set[str]:
         f".locks/{lock}.lock",
         f"{MODEL.folder}/0123-old",
         f"{MODEL.folder}/new",
+        f"{NEVER.folder}/0123-half",
+        f"{NEVER.folder}/0124-half",
     }
 
 
@@ -75,7 +84,7 @@ def test_a_dry_run_lists_just_what_nothing_refers_to_and_removes_nothing(littere
 def test_collect_removes_it_and_nothing_else(littered: Lake):
     before = {path for path in littered.root.rglob("*") if path.is_file()}
     gone = {littered.root / name for name in expected(littered)}
-    assert {one.path for one in collect(littered)} == gone
+    assert {littered.root / one.path for one in collect(littered)} == gone
     after = {path for path in littered.root.rglob("*") if path.is_file()}
     lost = {path for path in before if path in gone or gone & set(path.parents)}
     assert after == before - lost
@@ -94,7 +103,7 @@ def test_a_held_lock_stays(littered: Lake):
     path = littered.root / ".locks" / f"{text_digest('bars/1m/gone/2023-01')}.lock"
     with path.open("a") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
-        assert path not in {one.path for one in collect(littered)}
+        assert path not in {littered.root / one.path for one in collect(littered)}
     assert path.exists()
 
 
@@ -108,4 +117,41 @@ def test_nothing_is_collected_while_a_partition_is_damaged(littered: Lake):
 def test_a_bundle_whose_current_version_is_lost_keeps_its_older_ones(littered: Lake):
     (littered.root / MODEL.folder / "current").write_text("nowhere")
     age(littered.root, hours=2)
-    assert not any(name.startswith("bundles") for name in litter(littered))
+    assert not any(name.startswith(str(MODEL.folder)) for name in litter(littered))
+
+
+def test_a_version_that_was_replaced_lately_stays(littered: Lake):
+    (littered.root / MODEL.folder / "current").touch()
+    assert not any(name.startswith(str(MODEL.folder)) for name in litter(littered))
+    assert any(name.startswith(str(NEVER.folder)) for name in litter(littered))
+
+
+def test_a_version_that_is_published_again_meanwhile_stays(lake: Lake):
+    for text in ("old", "new"):
+        lake.write_bundle(MODEL, writing(text), Lineage("1", "", {}))
+    age(lake.root, hours=2)
+    (found,) = (one for one in find_garbage(lake) if one.kind == "bundle version")
+    lake.write_bundle(MODEL, writing("old"), Lineage("1", "", {}))
+    assert not found.remove()
+    assert (lake.open_bundle(MODEL) / "w").read_text() == "old"
+
+
+def writing(text: str) -> Callable[[Path], None]:
+    return lambda folder: touch(folder / "w", text)
+
+
+def test_a_lock_is_held_while_its_file_goes(littered: Lake, monkeypatch: pytest.MonkeyPatch):
+    path = littered.root / ".locks" / f"{text_digest('bars/1m/gone/2023-01')}.lock"
+    unlink = Path.unlink
+    held = []
+
+    def look(self: Path, missing_ok: bool = False) -> None:
+        if self == path:
+            with self.open("a") as stream, pytest.raises(BlockingIOError):
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.append(self)
+        unlink(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", look)
+    collect(littered)
+    assert held == [path]

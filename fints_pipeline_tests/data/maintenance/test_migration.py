@@ -1,6 +1,10 @@
 """`migrate` stamps what fits, tells how to rebuild the rest, and touches nothing else."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -9,6 +13,7 @@ from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.lake import ArrowContract, Lake, Lineage, series_key
 from fints_pipeline.data.catalog import DataCatalog
 from fints_pipeline.data.maintenance import Migration, apply, plan
+from fints_pipeline.data.synthetic import make_market
 from fints_pipeline_tests.data.catalog.lakes import write_bars
 
 KEY = series_key("bars", "5m", "test.AAA", "2023-01")
@@ -78,8 +83,43 @@ def test_values_that_break_a_check_are_to_be_rebuilt(old: Lake):
 
 
 def test_raw_rows_are_read_again_from_their_archives(lake: Lake):
-    key = series_key("raw_bars", "1m", "test.AAA", "2023-01")
-    rows = pa.table({"instrument": ["test.AAA"]})
-    lake.write(key, rows, ArrowContract("raw_bars", rows.schema), Lineage("0", "", {}))
+    old_raw(lake, "test.AAA", "2023-01")
     (found,) = plan(lake)
-    assert found.command == f"rm -r '{lake.path(key).parent}'; python -m fints_pipeline.data ingest"
+    assert found.command == (
+        "python -m fints_pipeline.data drop --apply raw_bars/1m/test.AAA/2023-01"
+        " && python -m fints_pipeline.data ingest"
+    )
+
+
+def old_raw(lake: Lake, instrument: str, month: str) -> None:
+    """Write raw rows of a schema that no longer fits."""
+    key = series_key("raw_bars", "1m", instrument, month)
+    rows = pa.table({"instrument": [instrument]})
+    lake.write(key, rows, ArrowContract("raw_bars", rows.schema), Lineage("0", "", {}))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["folder", pytest.param("bucket", marks=pytest.mark.server)])
+def test_the_command_that_is_told_rebuilds(
+    where: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    address = request.getfixturevalue("bucket") if where == "bucket" else str(tmp_path / "lake")
+    monkeypatch.setenv("FINTS_LAKE", address)
+    monkeypatch.setenv("FINTS_INBOX", str(tmp_path / "inbox"))
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    make_market(tmp_path / "inbox" / "synthetic", 0, "2024-07", "2024-07")
+    (tmp_path / "inbox" / "synthetic" / "WALKA-1m-2024-06.zip").unlink()  # the broken one
+    run("python -m fints_pipeline.data ingest")
+    lake = Lake(address)
+    key = series_key("raw_bars", "1m", "synthetic.EDGE", "2024-07")
+    before = lake.digest(key)
+    old_raw(lake, "synthetic.EDGE", "2024-07")
+    (found,) = plan(lake)
+    run(found.command)
+    assert lake.digest(key) == before
+    assert list(plan(lake)) == []
+
+
+def run(command: str) -> None:
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
