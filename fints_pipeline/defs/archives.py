@@ -84,6 +84,8 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         context.log_event(event)
     for event in _source_events(context, locations, report.changes):
         context.log_event(event)
+    for event in nothing_delivered(context.instance, locations):
+        context.log_event(event)
     metadata: dict[str, Any] = {
         "report": dg.MetadataValue.md(report.as_markdown()),
         "accepted": len(report.accepted),
@@ -164,6 +166,26 @@ def _source_events(
         changed = {each.instrument for each in changes if each.table == source.raw}
         changed |= known.keys() - reported
         yield from _version_events(source.raw, {name: known[name] for name in sorted(changed)})
+
+
+def nothing_delivered(
+    instance: dg.DagsterInstance, locations: Locations
+) -> Iterator[dg.AssetMaterialization]:
+    """Tell once of each asset of what comes from outside that there is nothing to make of it.
+
+    Dagster's page asks "Are you sure?" before it launches what lies below an asset that was never
+    materialised. A lake without series or news has all of them that there are: none. The event has
+    no partition, so that neither the partition grid nor staleness takes notice.
+    """
+    for source in sources().values():
+        key = dg.AssetKey(source.name)
+        if source.known(locations) or instance.get_latest_materialization_event(key) is not None:
+            continue
+        yield dg.AssetMaterialization(
+            key,
+            description=f"Nothing was delivered: there is no {source.noun} to make.",
+            metadata={"delivered": 0},
+        )
 
 
 def dataset_configs(locations: Locations) -> list:

@@ -1,5 +1,6 @@
 """How the assets are cut: instrument × month, walk-forward fold, experiment."""
 
+import contextlib
 import os
 
 import dagster as dg
@@ -26,6 +27,10 @@ CADENCE = os.environ.get("FINTS_CADENCE", "month")
 
 MOST_PARTITIONS = 20_000
 """Partitions an asset up to which Dagster's page answers within seconds."""
+
+
+_REFUSALS = 20
+"""How often another process may come first."""
 
 
 def _period(cadence: str) -> int:
@@ -91,8 +96,17 @@ EXPERIMENTS = dg.DynamicPartitionsDefinition(name="experiments")
 def register(
     instance: dg.DagsterInstance, definition: dg.DynamicPartitionsDefinition, keys: list[str]
 ) -> None:
-    """Add keys to a dynamic partitions definition; those that exist stay."""
-    instance.add_dynamic_partitions(str(definition.name), keys)
+    """Add keys to a dynamic partitions definition; those that exist stay.
+
+    On SQLite Dagster looks which keys exist and then inserts the others, so that of two processes
+    which add the same key at once one is refused: it looks again.
+    """
+    from sqlalchemy.exc import IntegrityError
+
+    for _ in range(_REFUSALS):
+        with contextlib.suppress(IntegrityError):
+            return instance.add_dynamic_partitions(str(definition.name), keys)
+    return instance.add_dynamic_partitions(str(definition.name), keys)
 
 
 def registered(

@@ -27,7 +27,10 @@ def test_eight_processes_may_come_first_at_once(tmp_path: Path, project: Path):
     script = (
         "from fints_pipeline.defs.home import opened_instance\n"
         "from dagster._core.test_utils import create_run_for_test\n"
-        "with opened_instance() as instance: create_run_for_test(instance)\n"
+        "from fints_pipeline.defs.partitions import INSTRUMENTS, register\n"
+        "with opened_instance() as instance:\n"
+        "    create_run_for_test(instance)\n"
+        "    register(instance, INSTRUMENTS, ['x.A'])\n"
     )
     environment = {"DAGSTER_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     started = [

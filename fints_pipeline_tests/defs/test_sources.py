@@ -219,6 +219,48 @@ def test_their_checks_are_green_but_for_a_source_that_has_stopped(
         assert checks(instance, asset, month) == {"schema_and_digest": True, "no_look_ahead": True}
 
 
+def asks_whether_one_is_sure(instance: dg.DagsterInstance, definitions: dg.Definitions) -> bool:
+    """Return whether Dagster's page would ask before it launches the data job.
+
+    It does when something that the job's assets read, and it does not make itself, can be made and
+    has never been.
+    """
+    graph = definitions.resolve_asset_graph()
+    made = {dg.AssetKey(name) for name in BUILDS}
+    read = {parent for key in made for parent in graph.get(key).parent_keys} - made
+    return any(
+        graph.get(key).is_materializable and instance.get_latest_materialization_event(key) is None
+        for key in read
+    )
+
+
+def test_a_lake_without_them_is_complete_and_nobody_is_asked_whether_he_is_sure(
+    instance: dg.DagsterInstance, market: Locations, definitions: dg.Definitions
+):
+    launcher = Launcher(instance, definitions)
+    assert asks_whether_one_is_sure(instance, definitions)
+    for _ in range(2):
+        launcher.ingest()
+    assert not asks_whether_one_is_sure(instance, definitions)
+    for name in ("exogenous_series", "news_items"):
+        key = dg.AssetKey(name)
+        (event,) = instance.fetch_materializations(key, limit=9).records  # told once
+        assert event.partition_key is None
+        assert instance.get_materialized_partitions(key) == set()
+    launcher.series(EDGE, MONTHS[0], list(BUILDS))
+    resolver = CachingStaleStatusResolver(
+        instance, definitions.resolve_asset_graph(), LoadingContextForTest(instance)
+    )
+    for name in ("news_bars", "features"):
+        status = resolver.get_status(dg.AssetKey(name), str(series_partition(EDGE, MONTHS[0])))
+        assert status == StaleStatus.FRESH
+    put(market.configs / "exogenous" / "fear.yaml", FEAR)
+    put(market.inbox / "fear-daily.csv", fear())
+    launcher.ingest()
+    launcher.source("exogenous", "fear")
+    assert instance.get_materialized_partitions(dg.AssetKey("exogenous_series")) == {"fear"}
+
+
 def test_a_restated_file_makes_just_what_reads_it_stale(
     instance: dg.DagsterInstance, outside: Locations, built: Launcher
 ):

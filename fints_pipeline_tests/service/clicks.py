@@ -35,11 +35,6 @@ class Clicks:
         page = self.page
         page.get_by_role("button", name=button).first.click()
         box = page.get_by_placeholder("ex: 20")
-        # Where a lake has no series and no news Dagster asks first; the assets can do without.
-        sure = page.get_by_role("button", name="Confirm")
-        box.or_(sure).first.wait_for(timeout=60_000)
-        if sure.is_visible():
-            sure.click()
         box.wait_for(timeout=60_000)
         page.get_by_text("Select a partition or create one").click()
         for name in instruments:
