@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fints_pipeline.data.calendars import Calendar, Stamps
-from fints_pipeline.data.clock_evidence import ClockEvidence, Hours, gather, hours_of
+from fints_pipeline.data.clock_evidence import ClockEvidence, Hours, gather, hours_of, in_order
 
 CANDIDATES = (
     "UTC",
@@ -90,9 +90,9 @@ def check_clock(
     Raises:
         CalendarError: the calendar does not cover the span.
     """
-    order = np.argsort(open_times, kind="stable")
-    stamps = open_times[order].astype("datetime64[us]")
-    active = np.nan_to_num(activity[order].astype(np.float64))
+    stamps, active = in_order(
+        open_times.astype("datetime64[us]", copy=False), np.nan_to_num(activity.astype(np.float64))
+    )
     if not len(stamps):
         return ClockReport(True, timezone, None, "there are no bars to compare")
     hours = hours_of(stamps, calendar)
@@ -105,6 +105,9 @@ def check_clock(
         return ClockReport(True, timezone, None, why, never_rests=hours is None)
     step = np.timedelta64(step_minutes, "m")
     found = gather(timezone, stamps, active, hours, step)
+    if np.isinf(found.misfit_minutes):
+        why = "too few openings have bars on both sides of their rest to compare with"
+        return ClockReport(True, timezone, None, why)
     if found.misfit_minutes <= TOLERANCE_MINUTES:
         reason = f"the stamps fit the market's hours on the clock of {timezone}"
         return ClockReport(True, timezone, None, reason, (found,))
@@ -138,7 +141,7 @@ def _best(
         for zone in candidates
         if zone != declared
     ]
-    return min(tried, key=lambda each: round(each.misfit_minutes), default=None)
+    return min(tried, key=lambda each: np.rint(each.misfit_minutes), default=None)
 
 
 def _wall_clock(stamps: Stamps, timezone: str) -> Stamps:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -43,8 +45,8 @@ class Hours:
     has_burst: bool
 
     def cover(self, stamps: Stamps) -> npt.NDArray[np.bool_]:
-        """Return which stamps lie in a stretch of trading. Shape (T,)."""
-        at = np.searchsorted(self.starts, stamps, side="right") - 1
+        """Return which of ascending stamps lie in a stretch of trading. Shape (T,)."""
+        at = _latest(self.starts, stamps)
         inside: npt.NDArray[np.bool_] = (at >= 0) & (stamps < self.ends[at])
         return inside
 
@@ -119,8 +121,14 @@ def hours_of(stamps: Stamps, calendar: Calendar) -> Hours | None:
     Raises:
         CalendarError: the calendar does not cover the span.
     """
-    first, last = (stamps[0] - _PAD).astype("datetime64[D]"), (stamps[-1] + _PAD)
-    schedule = calendar.schedule(first.item(), last.astype("datetime64[D]").item())
+    first, last = (at.astype("datetime64[D]") for at in (stamps[0] - _PAD, stamps[-1] + _PAD))
+    return _hours_between(calendar, first.item(), last.item())
+
+
+@lru_cache(maxsize=64)
+def _hours_between(calendar: Calendar, first: date, last: date) -> Hours | None:
+    """Return the hours of a span; instruments of one market ask for the same months."""
+    schedule = calendar.schedule(first, last)
     starts, ends = naive_utc(schedule["start"]), naive_utc(schedule["end"])
     if starts.size < 2:
         return None
@@ -141,6 +149,20 @@ def hours_of(stamps: Stamps, calendar: Calendar) -> Hours | None:
     )
 
 
+def in_order(stamps: Stamps, activity: _Floats) -> tuple[Stamps, _Floats]:
+    """Return stamps, and what belongs to them, ascending; most already are."""
+    if (stamps[1:] >= stamps[:-1]).all():
+        return stamps, activity
+    order = np.argsort(stamps, kind="stable")
+    return stamps[order], activity[order]
+
+
+def _latest(edges: Stamps, stamps: Stamps) -> npt.NDArray[np.int64]:
+    """Return the last of the edges up to each stamp, -1 before the first; both ascend. (T,)"""
+    counts = np.diff(np.r_[0, np.searchsorted(stamps, edges), stamps.size])
+    return np.repeat(np.arange(-1, edges.size), counts)
+
+
 def gather(
     timezone: str, stamps: Stamps, activity: _Floats, hours: Hours, step: np.timedelta64
 ) -> ClockEvidence:
@@ -153,12 +175,11 @@ def gather(
         hours: The market's.
         step: Length of a bar.
     """
-    order = np.argsort(stamps, kind="stable")
-    stamps, activity = stamps[order], activity[order]
+    stamps, activity = in_order(stamps, activity)
     held = (hours.opens >= stamps[0]) & (hours.opens <= stamps[-1])
     inside = hours.cover(stamps)
     # A bar belongs to the season of the opening nearest to it.
-    nearest = np.clip(np.searchsorted(hours.rests, stamps, side="right") - 1, 0, None)
+    nearest = np.clip(_latest(hours.rests, stamps), 0, None)
     season_of = hours.seasons[nearest]
     seasons = []
     for season in np.unique(hours.seasons[held]).tolist():

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from typing import TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_pandas
@@ -19,6 +20,7 @@ from fints_pipeline.base.lake.footer import CARRIED
 from fints_pipeline.base.lake.lineage import carried_to, digests
 from fints_pipeline.base.time import minutes
 from fints_pipeline.data import bars
+from fints_pipeline.data.calendars import Stamps
 from fints_pipeline.data.carried import Carried, from_text
 from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.config import DatasetConfig
@@ -31,6 +33,7 @@ from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 CODE_VERSION = "3"
 MONTHS_AROUND = 3
 """Further months that the clock check looks at where one holds too few openings."""
+_Activity: TypeAlias = tuple[Stamps, npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -110,24 +113,31 @@ def clock(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> Clo
     known = lake.months(RAW_BARS, config.base_frequency, instrument)
     place = known.index(month) if month in known else len(known)
     around = [*known[:place][::-1], *known[place + 1 :]][:MONTHS_AROUND]
-    report = _clock(lake, config, instrument, [month])
-    for count in range(1, len(around) + 1):
+    seen = {month: _activity(lake, config, instrument, month)}
+    report = _clock(config, instrument, seen)
+    for other in around:
         if report.evidence or report.never_rests:
             break
-        report = _clock(lake, config, instrument, sorted([month, *around[:count]]))
+        seen[other] = _activity(lake, config, instrument, other)
+        report = _clock(config, instrument, seen)
     return report
 
 
-def _clock(
-    lake: Lake, config: DatasetConfig, instrument: str, months: Sequence[str]
-) -> ClockReport:
+def _activity(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> _Activity:
+    """Return when a month's raw bars open, naive UTC, and how much goes on in them."""
     columns = ["open_time", *(["volume"] if config.has_volume else ["high", "low"])]
-    keys = [_raw_key(config, instrument, month) for month in months]
-    raw = pa.concat_tables([lake.read(key, columns) for key in keys])
-    activity = raw["volume"] if config.has_volume else pc.subtract(raw["high"], raw["low"])
+    raw = lake.read(_raw_key(config, instrument, month), columns)
+    opened = raw["open_time"].to_numpy().astype("datetime64[us]", copy=False)
+    if config.has_volume:
+        return opened, raw["volume"].to_numpy().astype(float, copy=False)
+    return opened, raw["high"].to_numpy() - raw["low"].to_numpy()
+
+
+def _clock(config: DatasetConfig, instrument: str, seen: Mapping[str, _Activity]) -> ClockReport:
+    opened, activity = zip(*(seen[month] for month in sorted(seen)), strict=True)
     return check_clock(
-        pc.cast(raw["open_time"], pa.timestamp("us")).to_numpy(),
-        activity.to_numpy().astype(float),
+        np.concatenate(opened),
+        np.concatenate(activity),
         config.calendar_of(config.symbol(instrument)),
         config.timezone,
         minutes(config.base_frequency),

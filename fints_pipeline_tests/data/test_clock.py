@@ -139,3 +139,30 @@ def test_a_month_without_bars_says_so():
     assert report.passed
     assert report.evidence == ()
     assert report.reason == "there are no bars to compare"
+
+
+def test_days_with_holes_between_are_too_few_to_judge_by():
+    """Three deliveries of two days each, as an inbox of daily files with gaps has them."""
+    days = ["2016-08-19", "2016-08-22", "2016-08-23", "2016-08-30", "2016-09-01", "2016-09-08"]
+    utc = np.array([f"{day}T13:30" for day in days], dtype="datetime64[us]")
+    report = check_clock(utc, np.zeros(6), calendar_for("XNYS"), "America/New_York", 390)
+    assert report.passed
+    assert report.evidence == ()
+    assert "too few openings" in report.reason
+
+
+def test_a_zone_that_shows_nothing_is_no_better_one():
+    """Daily bars an hour off: on most other clocks they lie days away from any opening."""
+    schedule = calendar_for("XNYS").schedule(date(2023, 1, 3), date(2023, 1, 31))
+    utc = naive_utc(schedule["start"])[::2] + 60 * MINUTE
+    report = check_clock(utc, np.zeros(utc.size), calendar_for("XNYS"), "America/New_York", 390)
+    assert report.passed
+
+
+def test_the_order_of_stamps_does_not_matter():
+    shuffled = np.random.default_rng(1).permutation(NEW_YORK.size)
+    utc, activity = misread(NEW_YORK, "UTC", "America/New_York"), opening_burst(NEW_YORK)
+    args = calendar_for("XNYS"), "America/New_York"
+    assert check_clock(utc[shuffled], activity[shuffled], *args) == check_clock(
+        utc, activity, *args
+    )
