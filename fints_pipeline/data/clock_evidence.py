@@ -158,7 +158,7 @@ def in_order(stamps: Stamps, activity: _Floats) -> tuple[Stamps, _Floats]:
 
 
 def _latest(edges: Stamps, stamps: Stamps) -> npt.NDArray[np.int64]:
-    """Return the last of the edges up to each stamp, -1 before the first; both ascend. (T,)"""
+    """Return the last edge up to each stamp, (T,), -1 before the first; both ascend."""
     counts = np.diff(np.r_[0, np.searchsorted(stamps, edges), stamps.size])
     return np.repeat(np.arange(-1, edges.size), counts)
 

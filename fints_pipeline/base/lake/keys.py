@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -54,6 +55,7 @@ def hive_folder(root: str, parts: tuple[tuple[str, str], ...]) -> PurePosixPath:
     return PurePosixPath(root, *(f"{name}={encode_part(value)}" for name, value in parts))
 
 
+@lru_cache(maxsize=4096)
 def encode_part(value: str) -> str:
     """Return ``value`` with every byte outside ``[A-Za-z0-9_-]`` percent-encoded.
 

@@ -34,6 +34,27 @@ def test_what_is_written_is_read(lake: Lake) -> None:
     assert list(lake.keys("things")) == [KEY]
 
 
+def test_readers_may_pass_over_a_file_by_its_stamps_and_days(tmp_path: Path) -> None:
+    """Bounds cost time: columns that nobody looks a file up by have none."""
+    schema = pa.schema(
+        {
+            "close_time": pa.timestamp("us", "UTC"),
+            "session": pa.date32(),
+            "close": pa.float64(),
+            "name": pa.string(),
+            "source_row": pa.int64(),
+        }
+    )
+    rows = [{"close_time": 0, "session": 0, "close": 1.0, "name": "a", "source_row": 1}]
+    lake, key = Lake(tmp_path), series_key("bars", "5m", "test.A", "2023-01")
+    table = pa.Table.from_pylist(rows, schema=schema)
+    lake.write(key, table, ArrowContract("bars", schema), Lineage("1", "c"))
+    columns = pq.read_metadata(lake.path(key)).row_group(0).to_dict()["columns"]
+    bounded = {each["path_in_schema"] for each in columns if each["statistics"] is not None}
+    assert bounded == {"close_time", "session"}
+    assert lake.read(key).to_pylist() == table.to_pylist()
+
+
 def test_the_digest_is_of_the_content(lake: Lake) -> None:
     first = lake.write(KEY, table(1, 2), CONTRACT, LINEAGE)
     again = lake.write(KEY, table(1, 2), CONTRACT, Lineage("2", "other"))
