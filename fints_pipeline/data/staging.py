@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from enum import Enum
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,21 +24,20 @@ from fints_pipeline.base.errors import (
 )
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
-from fints_pipeline.data import action_files, archives, inbox, outside, ticker_files
-from fints_pipeline.data.archives import StagedArchive
-from fints_pipeline.data.claiming import claim_any
+from fints_pipeline.data import action_files, archives, inbox, ticker_files
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
+from fints_pipeline.data.delivery_reader import DeliveryReader, Unread, is_unfinished
 from fints_pipeline.data.exogenous.intake import read_again
 from fints_pipeline.data.inbox import Delivery
-from fints_pipeline.data.intake import Pending, commit, read_bars, take_actions, take_tickers
+from fints_pipeline.data.intake import Pending, commit
 from fints_pipeline.data.limits import Limits
-from fints_pipeline.data.outside import Outside, OutsideClaim
+from fints_pipeline.data.outside import Outside
 from fints_pipeline.data.quarantine import Quarantine
-from fints_pipeline.data.sources import Source, claim_actions, load_sources
+from fints_pipeline.data.sources import Source, load_sources
 from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
 from fints_pipeline.data.taken import Intake
-from fints_pipeline.data.tickers import ContestedTickerError, TickerHistory, from_written, written
+from fints_pipeline.data.tickers import ContestedTickerError, written
 from fints_pipeline.data.unpacking_ahead import UnpackingAhead
 
 FOLDER = "staging"
@@ -47,15 +45,6 @@ MOST_ROWS = 250_000
 """Rows that are held in memory before they are written: a slice that several archives touch is
 written once, and memory does not grow with the number of archives."""
 Progress = Callable[[int, int, str], None]
-
-
-class _Later(Enum):
-    """Says that a file is handled once all ticker histories are known."""
-
-    LATER = "later"
-
-
-_LATER = _Later.LATER
 _REFUSALS = (ArchiveError, FormatError, CalendarError, SchemaError)
 
 
@@ -119,12 +108,10 @@ class _Stager:
         self.batch: list[tuple[Delivery, Pending]] = []
         # Files called after tickers wait until all that tells whose these were has been read.
         self.waiting: list[Delivery] = []
-        self.knows_tickers = False
-        self.histories: dict[str, TickerHistory] = {}
-        self.sources = sources
         self.others = others
         self.staging = lake.root / FOLDER
         self.ahead = UnpackingAhead(self.staging, limits)
+        self.reader = DeliveryReader(lake, sources, others, self.ahead)
         self.quarantine = Quarantine(lake.root)
         self.report = StagingReport()
         self.rules = fingerprint(
@@ -158,7 +145,7 @@ class _Stager:
                     for near in filter(self._is_news, ordered[number - 1 : number + 1]):
                         self.ahead.expect(near.path)
                     self._handle(delivery)
-                self.knows_tickers = True
+                self.reader.knows_tickers = True
                 for delivery in self.waiting:
                     self._handle(delivery)
                 self._commit()
@@ -197,23 +184,23 @@ class _Stager:
 
     def _handle(self, delivery: Delivery) -> None:
         entry = self.index.get(delivery.path)
-        if entry is not None and entry.held and not self.knows_tickers:
+        if entry is not None and entry.held and not self.reader.knows_tickers:
             self.waiting.append(delivery)
             return
         try:
             if entry is not None and self._repeat(delivery, entry):
                 return
-            intake = self._take(delivery)
+            intake = self.reader.read(delivery, self._commit_same)
         except _REFUSALS as error:
-            if _is_unfinished(delivery):
+            if is_unfinished(delivery):
                 self.report.unfinished.append(delivery.relative)
             else:
                 sha256 = archives.sha256_of(delivery.path)
                 self._refuse(delivery.relative, delivery.path, delivery.stamp, sha256, error)
             return
-        if intake is _LATER:
+        if intake is Unread.LATER:
             self.waiting.append(delivery)
-        elif intake is None:
+        elif intake is Unread.UNFINISHED:
             self.report.unfinished.append(delivery.relative)
         elif isinstance(intake, str):
             self.report.ignored.append(delivery.relative)
@@ -237,6 +224,11 @@ class _Stager:
                 self._done(delivery, intake)
             # Arrow keeps what it freed, a little more with each batch.
             pa.default_memory_pool().release_unused()
+
+    def _commit_same(self, sha256: str) -> None:
+        """Write what was read if the same bytes are among it, so that they are not read twice."""
+        if any(pending.staged.sha256 == sha256 for _, pending in self.batch):
+            self._commit()
 
     def _done(self, delivery: Delivery, intake: Intake) -> None:
         entry = self.index.get(delivery.path)
@@ -274,60 +266,12 @@ class _Stager:
             return True
         if not parts_exist(self.lake, entry.parts):
             return False
-        if entry.held and not self._still_held(delivery, entry):
+        if entry.held and not self.reader.still_held(delivery, entry):
             return False
         self.report.unchanged.append(
             StagedDelivery(delivery.relative, entry.sha256, entry.dataset, entry.read_with)
         )
         return True
-
-    def _still_held(self, delivery: Delivery, entry: IndexEntry) -> bool:
-        """Return whether the rows that a file names by ticker are still of the same instruments."""
-        history = self._history(str(entry.dataset))
-        held = from_written(entry.held)
-        is_actions = action_files.is_action_file(delivery.path.name)
-        return history.owns(held) if is_actions else history.agrees(held)
-
-    def _history(self, dataset: str) -> TickerHistory:
-        if dataset not in self.histories:
-            self.histories[dataset] = ticker_files.read_history(self.lake, dataset)
-        return self.histories[dataset]
-
-    def _take(self, delivery: Delivery) -> Intake | Pending | _Later | str | None:
-        """Stage and read one file.
-
-        Returns:
-            The digest of a file that holds no bars; None for one that is still being written;
-            `_LATER` for one that needs to know first who had its ticker.
-        """
-        staged = self.ahead.stage(delivery.path)
-        if _is_unfinished(delivery):
-            return None
-        if action_files.is_action_file(delivery.path.name):
-            return self._take_actions(delivery, staged)
-        taken = claim_any(staged, delivery.path.name, delivery.folder, self.sources, self.others)
-        if isinstance(taken, OutsideClaim):
-            return outside.take(self.lake, delivery.relative, staged, taken)
-        learned = None
-        if taken.tickers and not self.knows_tickers:
-            learned = take_tickers(self.lake, delivery.relative, staged, taken)
-            self.histories.pop(taken.source.name, None)
-        if not taken.members:
-            return learned or staged.sha256
-        if taken.source.format.has_tickers and not self.knows_tickers:
-            return _LATER
-        if any(pending.staged.sha256 == staged.sha256 for _, pending in self.batch):
-            self._commit()
-        history = self._history(taken.source.name)
-        return read_bars(self.lake, delivery.relative, staged, taken, history)
-
-    def _take_actions(self, delivery: Delivery, staged: StagedArchive) -> Intake | _Later:
-        dataset = claim_actions(delivery.folder, self.sources)
-        by_ticker = any(each.name == dataset and each.format.has_tickers for each in self.sources)
-        if by_ticker and not self.knows_tickers:
-            return _LATER
-        history = self._history(dataset) if by_ticker else None
-        return take_actions(self.lake, delivery.relative, staged, dataset, history)
 
     def _refuse(
         self, relative: str, path: Path, stamp: list[object], sha256: str | None, error: UserError
@@ -347,12 +291,3 @@ class _Stager:
         key = entry.quarantine if entry is not None else None
         if key is not None and not self.index.refers_to(key):
             self.quarantine.resolve(key)
-
-
-def _is_unfinished(delivery: Delivery) -> bool:
-    """Return whether a file changed, or went away, since it was listed."""
-    try:
-        status = delivery.path.stat()
-    except OSError:
-        return True
-    return (status.st_size, status.st_mtime_ns) != (delivery.size, delivery.mtime_ns)
