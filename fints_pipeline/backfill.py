@@ -6,7 +6,8 @@
 
 Each instrument is a run of the `data` job in the Dagster instance of DAGSTER_HOME, with events of
 each month, so it shows on the page. What is done stays done: after a failure, or an interruption by
-Ctrl-C or kill, the same command goes on where it was. An instrument that fails stops no other.
+Ctrl-C or kill, the same command goes on where it was. A month that fails stops no other, but for
+what is made from it, and an instrument or a source that fails stops no other.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def backfill(
         locations: Lake and configs.
         wanted: Which months.
         refresh: Makes what is stale of an instrument's months from a first to a last, telling each
-            asset and partition; raises `UserError` when some could not be made.
+            asset and partition; raises when some could not be made.
         say: Prints a line.
     """
     from fints_pipeline.defs.instrument import Instrument
@@ -98,7 +99,7 @@ def backfill(
         counter.begin()
         try:
             refresh(instrument, first, last, counter.tell)
-        except UserError as error:
+        except Exception as error:  # whatever it is, it is of this instrument alone
             outcome.failed[instrument] = str(error)
             say(f"  {instrument}  FAILED")
     outcome.made = counter.made

@@ -5,83 +5,41 @@ whoever asked for it. So any set of partitions, launched in any order, from any 
 as one pass over the whole history would.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.lake.lineage import ABSENT, current_digest
-from fints_pipeline.defs.events import (
-    NOT_ASKED_FOR,
-    NOTHING_DELIVERED,
-    Made,
-    Reporter,
-    Verdict,
-    ends,
-)
-from fints_pipeline.defs.instrument import OPTIONAL, TABLES, Instrument
+from fints_pipeline.defs.events import NOT_ASKED_FOR, NOTHING_DELIVERED, Made, Reporter, ends
+from fints_pipeline.defs.instrument import OPTIONAL, Instrument
+from fints_pipeline.defs.maker import Event, Maker
 from fints_pipeline.defs.partitions import PERIOD, months_of, period_of, series_partition
 from fints_pipeline.defs.resources import Project
-from fints_pipeline.defs.sources import ensured
 from fints_pipeline.defs.sqlite import kept_open
-from fints_pipeline.defs.stages import STAGES, described
 from fints_pipeline.defs.targets import targets
-
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.MaterializeResult | dg.Output
-_MOST_NAMED = 5
+from fints_pipeline.defs.unmade import Unmade, summary, unmade, unmade_before
 
 
 def make(context: dg.AssetExecutionContext, project: Project, asset: str) -> Iterator[Event]:
     """Make the run's partitions of one asset; yield each one's events as soon as it is made.
 
-    A partition that fails stops no other, except the later tokens of its instrument, which start
-    from it. What was made stays.
+    A partition that fails stops no other, except those that are made from it. What was made stays.
+    Dagster skips what follows a failed step, which would keep sound months from being made, so the
+    last step fails, and only when nothing at all could be made does one before it.
 
     Raises:
-        UserError: some could not be made; all that could were.
+        UserError: some could not be made, here or in a step before; all that could were.
+        RuntimeError: the same, and something broke.
     """
     with kept_open(context.instance, context.run.run_id):
-        yield from _made(context, project, asset)
+        sweep = _Sweep(context, project, asset)
+        yield from sweep.make()
+        for each in sweep.failed:
+            yield each.observation()
+    sweep.settle()
     yield from ends(context)
-
-
-def _made(context: dg.AssetExecutionContext, project: Project, asset: str) -> Iterator[Event]:
-    wanted = targets(context)
-    reporter = Reporter(context)
-    failed: dict[str, UserError] = {}
-    if wanted.only_stale:
-        known: Collection[str] = context.instance.get_materialized_partitions(dg.AssetKey(asset))
-    for name, months in wanted.months.items():
-        instrument = Instrument(project.locations, name)
-        if wanted.only_stale and asset not in instrument.tables:
-            continue
-        if asset in OPTIONAL and asset not in instrument.tables:
-            for month in months:
-                yield reporter.materialization(asset, series_partition(name, month), NOT_ASKED_FOR)
-            continue
-        instrument.require(asset)
-        with alone(instrument.lake, name):
-            maker = Maker(instrument, reporter)
-            staged = set(instrument.staged())
-            for month in months:
-                if month not in staged and (wanted.is_sweep or PERIOD > 1):
-                    if not wanted.only_stale and staged.isdisjoint(months_of(period_of(month))):
-                        partition = series_partition(name, month)
-                        yield reporter.materialization(asset, partition, NOTHING_DELIVERED)
-                    continue
-                try:
-                    if not (wanted.only_stale or wanted.again) or instrument.stale(asset, month):
-                        yield from maker.remake(asset, month)
-                    elif wanted.again or str(series_partition(name, month)) not in known:
-                        yield maker.reported(asset, month)
-                except UserError as error:
-                    failed[f"{name} {month}"] = error
-    if failed:
-        raise _summary(asset, failed, sum(map(len, wanted.months.values())))
 
 
 @contextmanager
@@ -91,145 +49,92 @@ def alone(lake: Lake, instrument: str) -> Iterator[None]:
         yield
 
 
-class Maker:
-    """Makes partitions of one instrument, and before them what they need.
+class _Sweep:
+    """One step's pass over a run's partitions of an asset.
 
-    Args:
-        instrument: The instrument; nobody else may write its series meanwhile.
-        reporter: Makes the events.
+    Attributes:
+        failed: What could not be made so far.
     """
 
-    def __init__(self, instrument: Instrument, reporter: Reporter) -> None:
-        self._instrument = instrument
-        self._reporter = reporter
-        self._current: set[tuple[str, str]] = set()
-        self._failed: dict[tuple[str, str], UserError] = {}
+    def __init__(self, context: dg.AssetExecutionContext, project: Project, asset: str) -> None:
+        self.failed: list[Unmade] = []
+        self._error: Exception | None = None
+        self._context = context
+        self._project = project
+        self._asset = asset
+        self._wanted = targets(context)
+        self._reporter = Reporter(context)
+        self._before = unmade_before(context.instance, context.run.run_id)
+        self._known: set[str] = set()
+        if self._wanted.only_stale:
+            key = dg.AssetKey(asset)
+            self._known |= context.instance.get_materialized_partitions(key)
 
-    def reported(self, asset: str, month: str) -> Event:
-        """Return the event of a partition that lies in the lake already."""
-        self._current.add((asset, month))
-        return self._event(asset, month, described(asset, self._instrument, month))
-
-    def remake(self, asset: str, month: str) -> Iterator[Event]:
-        """Make a partition, whether it is current or not, and what it needs if that is not.
-
-        Raises:
-            UserError: it, or something that it needs, cannot be made.
-        """
-        try:
-            yield from self._remade(asset, month)
-        except UserError as error:
-            self._failed[asset, month] = error
-            raise
-
-    def _remade(self, asset: str, month: str) -> Iterator[Event]:
-        for needed in self._needs(asset, month):
-            yield from self._ensure(*needed)
-        yield from self._ensure_sources(asset)
-        while True:
-            made: Made | None = None
-            for item in STAGES[asset](self._instrument, month):
-                if isinstance(item, Verdict):
-                    name = self._instrument.name
-                    partition = series_partition(name, month)
-                    yield self._reporter.evaluation(asset, partition, item)
-                else:
-                    made = item
-            assert made is not None, f"stage {asset} made nothing"
-            self._current.add((asset, month))
-            yield from self._inputs(made)
-            if all(current_digest(self._lake, key) == was for key, was in made.inputs.items()):
-                break
-        yield self._event(asset, month, made)
-
-    def _ensure(self, asset: str, month: str) -> Iterator[Event]:
-        """Make a partition if it is missing or out of date, unless that failed already."""
-        if error := self._failed.get((asset, month)):
-            raise error
-        if (asset, month) in self._current:
-            return
-        if self._instrument.stale(asset, month):
-            yield from self.remake(asset, month)
-        self._current.add((asset, month))
-
-    def _needs(self, asset: str, month: str) -> list[tuple[str, str]]:
-        """Return the partitions without which this one cannot be made, in order."""
-        if asset == "bars":
-            return []
-        needed = [("bars", month)]
-        if asset == "features" and self._instrument.features.news:
-            needed += [("news_bars", month)] if "news_bars" in self._instrument.tables else []
-        if asset == "labels" and self._instrument.labels.features:
-            needed.append(("features", month))
-        if asset == "brooks_tokens":
-            earlier = [other for other in self._instrument.staged() if other < month]
-            needed = [("bars", other) for other in earlier] + needed
-            needed += [(asset, other) for other in earlier]
-        return needed
-
-    def _ensure_sources(self, asset: str) -> Iterator[Event]:
-        """Make what comes from outside and is out of date, each once."""
-        outside = {
-            "features": ("exogenous_series", self._instrument.series_read),
-            "news_bars": ("news_items", self._instrument.subjects),
-        }
-        source, names = outside.get(asset, ("", ()))
-        for name in names:
-            if (source, name) not in self._current:
-                yield from ensured(self._reporter, source, self._instrument.locations, name)
-                self._current.add((source, name))
-
-    def _inputs(self, made: Made) -> Iterator[Event]:
-        """Make what a partition was made from, or would have been, if that is not current.
-
-        Months that follow are an input of labels, which are null where those are not there; one
-        that cannot be made is left to whoever asks for it.
-        """
-        staged = set(self._instrument.staged())
-        for key, digest in made.inputs.items():
-            asset, month = TABLES.get(key.partition("/")[0]), key.rpartition("/")[2]
-            if asset is None or month not in staged or asset not in self._instrument.tables:
-                continue
+    def make(self) -> Iterator[Event]:
+        """Make what the run asks for, instrument by instrument."""
+        for name, months in self._wanted.months.items():
             try:
-                yield from self._ensure(asset, month)
-            except UserError:
-                if digest != ABSENT:
-                    raise
+                yield from self._instrument(Instrument(self._project.locations, name), months)
+            except Exception as error:
+                self._note(name, "", error)
 
-    def _event(self, asset: str, month: str, made: Made) -> Event:
-        if PERIOD > 1:
-            made = replace(made, version=self._version(asset, month))
-        partition = series_partition(self._instrument.name, month)
-        return self._reporter.materialization(asset, partition, made)
+    def settle(self) -> None:
+        """Raise what could not be made, unless a later step will."""
+        asked = sum(map(len, self._wanted.months.values()))
+        if not self.failed and not (self._before and self._is_last()):
+            return
+        if asked == 1 and self._error is not None:
+            raise self._error
+        error = summary(self._asset, self.failed, asked, self._before)
+        if self._is_last() or len(self.failed) >= asked:
+            raise error
+        self._context.log.error(str(error))
 
-    def _version(self, asset: str, month: str) -> str:
-        """Return the version of the period that a month lies in: what it holds at present."""
-        months = [
-            other for other in months_of(period_of(month)) if not self._is_missing(asset, other)
-        ]
-        digests = (described(asset, self._instrument, other).version for other in months)
-        return text_digest(*digests)
+    def _instrument(self, instrument: Instrument, months: tuple[str, ...]) -> Iterator[Event]:
+        if self._asset not in instrument.tables:
+            yield from self._unasked(instrument, months)
+            return
+        with alone(instrument.lake, instrument.name):
+            failed = [each for each in self._before if each.instrument == instrument.name]
+            maker = Maker(instrument, self._reporter, failed)
+            staged = set(instrument.staged())
+            for month in months:
+                try:
+                    yield from self._month(maker, instrument, month, staged)
+                except Exception as error:
+                    self._note(instrument.name, month, error)
 
-    def _is_missing(self, asset: str, month: str) -> bool:
-        return not all(self._lake.exists(key) for key in self._instrument.keys(asset, month))
+    def _unasked(self, instrument: Instrument, months: tuple[str, ...]) -> Iterator[Event]:
+        """Pass over an asset that the data set has no section for, or refuse to."""
+        if self._wanted.only_stale:
+            return
+        if self._asset not in OPTIONAL:
+            instrument.require(self._asset)
+        for month in months:
+            yield self._said(instrument, month, NOT_ASKED_FOR)
 
-    @property
-    def _lake(self) -> Lake:
-        return self._instrument.lake
+    def _month(
+        self, maker: Maker, instrument: Instrument, month: str, staged: set[str]
+    ) -> Iterator[Event]:
+        wanted, asset = self._wanted, self._asset
+        if month not in staged and (wanted.is_sweep or PERIOD > 1):
+            if not wanted.only_stale and staged.isdisjoint(months_of(period_of(month))):
+                yield self._said(instrument, month, NOTHING_DELIVERED)
+        elif not (wanted.only_stale or wanted.again) or instrument.stale(asset, month):
+            yield from maker.remake(asset, month)
+        elif wanted.again or str(series_partition(instrument.name, month)) not in self._known:
+            yield maker.reported(asset, month)
 
+    def _said(self, instrument: Instrument, month: str, what: Made) -> Event:
+        partition = series_partition(instrument.name, month)
+        return self._reporter.materialization(self._asset, partition, what)
 
-def _summary(asset: str, failed: dict[str, UserError], asked: int) -> UserError:
-    if asked == 1:
-        return next(iter(failed.values()))
-    named = [
-        f"{name}: {str(error).replace(chr(10), ';')}"
-        for name, error in list(failed.items())[:_MOST_NAMED]
-    ]
-    more = len(failed) - len(named)
-    return UserError(
-        f"{len(failed)} of {asked} partitions of {asset} could not be made: "
-        + "\n".join(named)
-        + (f"\n… and {more} more" if more else ""),
-        where=", ".join(list(failed)[:_MOST_NAMED]),
-        fix="what could be made is there; mend the cause and run again, only the rest is made",
-    )
+    def _note(self, instrument: str, month: str, error: Exception) -> None:
+        self._error = error
+        self.failed.append(unmade(self._asset, instrument, month, error, self._context.log))
+
+    def _is_last(self) -> bool:
+        """Return whether no other step of the run follows this one."""
+        key = dg.AssetKey(self._asset)
+        graph = self._context.job_def.asset_layer.asset_graph
+        return graph.get(key).child_keys.isdisjoint(graph.executable_asset_keys - {key})

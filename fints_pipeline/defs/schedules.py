@@ -1,5 +1,6 @@
 """Schedules, off until someone turns them on."""
 
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 import dagster as dg
@@ -8,8 +9,10 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import month_of, previous_month
 from fints_pipeline.defs.jobs import data
-from fints_pipeline.defs.partitions import INSTRUMENTS, registered, series_partition
+from fints_pipeline.defs.partitions import INSTRUMENTS, registered
+from fints_pipeline.defs.reconcile import outdated
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.targets import ONLY_TAG, STALE, range_tags
 
 _NOTHING_YET = "no instrument yet: drop archives into the inbox and run `ingest`"
 
@@ -18,15 +21,15 @@ _NOTHING_YET = "no instrument yet: drop archives into the inbox and run `ingest`
     job=data,
     cron_schedule="0 6 1 * *",
     execution_timezone="UTC",
-    description="On the first of a month at 06:00 UTC: materialise last month of every instrument.",
+    description="On the first of a month at 06:00 UTC: make last month of every instrument.",
 )
-def last_month(context: dg.ScheduleEvaluationContext):
-    """Request one run an instrument for the month before the tick."""
+def last_month(context: dg.ScheduleEvaluationContext, project: Project):
+    """Request one run an instrument whose month before the tick is not made or out of date."""
     month = previous_month(month_of(context.scheduled_execution_time.date()))
     instruments = registered(context.instance, INSTRUMENTS)
     if not instruments:
         return dg.SkipReason(_NOTHING_YET)
-    return [_request(instrument, month, month) for instrument in instruments]
+    return _requests(project.locations, instruments, month, month)
 
 
 @dg.schedule(
@@ -34,20 +37,25 @@ def last_month(context: dg.ScheduleEvaluationContext):
     cron_schedule="0 6 * * *",
     execution_timezone="UTC",
     description=(
-        "Every day at 06:00 UTC: materialise the running month of each instrument whose market had "
-        "a session the day before; holidays and weekends are left out market by market."
+        "Every day at 06:00 UTC: make the running month of each instrument whose market had a "
+        "session the day before; holidays and weekends are left out market by market."
     ),
 )
 def every_session(context: dg.ScheduleEvaluationContext, project: Project):
-    """Request one run an instrument that traded on the day before the tick."""
+    """Request one run an instrument that traded on the day before the tick, if there is work."""
     day = context.scheduled_execution_time.date() - timedelta(days=1)
     instruments = registered(context.instance, INSTRUMENTS)
     if not instruments:
         return dg.SkipReason(_NOTHING_YET)
-    traded = [name for name in instruments if _has_session(project.locations, name, day)]
+    traded = open_on(project.locations, instruments, day)
     if not traded:
         return dg.SkipReason(f"no market of {', '.join(instruments)} had a session on {day}")
-    return [_request(name, month_of(day), str(day)) for name in traded]
+    return _requests(project.locations, traded, month_of(day), str(day))
+
+
+def open_on(locations: Locations, instruments: Iterable[str], day: date) -> list[str]:
+    """Return the instruments whose market had a session on a day."""
+    return [name for name in instruments if _has_session(locations, name, day)]
 
 
 def _has_session(locations: Locations, instrument: str, day: date) -> bool:
@@ -58,9 +66,26 @@ def _has_session(locations: Locations, instrument: str, day: date) -> bool:
     return not calendar.sessions(day, day).empty
 
 
-def _request(instrument: str, month: str, tick: str) -> dg.RunRequest:
-    return dg.RunRequest(
-        run_key=f"{instrument}|{tick}",
-        partition_key=series_partition(instrument, month),
-        tags={"fints/instrument": instrument},
-    )
+def _requests(locations: Locations, instruments: Collection[str], month: str, tick: str):
+    """Return a run of each instrument with something to make of a month, or why there is none.
+
+    The month before it belongs to it: its last labels wait for this one's first bars. Months
+    without an archive have nothing to make.
+    """
+    before = previous_month(month)
+    due: dict[str, str] = {}
+    for item in outdated(locations, instruments):
+        if before <= item.month <= month:
+            due.setdefault(item.instrument, item.month)
+    if not due:
+        return dg.SkipReason(
+            f"{month} is made of each of {len(instruments)} instruments that had a session, or no "
+            "archive of it has been staged"
+        )
+    return [
+        dg.RunRequest(
+            run_key=f"{name}|{tick}",
+            tags=range_tags(name, first, month) | {ONLY_TAG: STALE},
+        )
+        for name, first in due.items()
+    ]

@@ -184,7 +184,7 @@ def _standing(lake: Lake, keys: list[TableKey], name: str, verdict: Verdict) -> 
     yield verdict
     if not verdict.passed:
         for key in keys:
-            lake.path(key).unlink(missing_ok=True)
+            lake.remove(key)
         raise SchemaError(
             f"{name} failed its check {verdict.check}",
             fix="the check's evidence says more; what was made was taken away again",

@@ -4,11 +4,13 @@ import dagster as dg
 import pytest
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from fints_pipeline import backfill
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs import stages
 from fints_pipeline.defs.reconcile import outdated
+from fints_pipeline.schemas.raw_bars import RAW_BARS
 
 EDGE, WALK = "synthetic.EDGE", "synthetic.WALKA"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -81,6 +83,76 @@ def test_a_failure_keeps_what_was_made_and_names_what_was_not(
     staged.refresh(EDGE, "2024-07", "2024-08")
     assert list(outdated(locations, [EDGE])) == []
     assert set(events(instance, "bars")) == {f"{EDGE}|2024-07", f"{EDGE}|2024-08"}
+
+
+def breaking(stage, instrument, month, error):
+    """Return a stage that raises for one month."""
+
+    def breaks(this, that):
+        if (this.name, that) == (instrument, month):
+            raise error
+        return stage(this, that)
+
+    return breaks
+
+
+ALL = ("bars", "features", "labels", "tokens")
+
+
+def test_a_bad_month_of_bars_keeps_no_other_month_from_being_made(
+    instance, locations, staged, monkeypatch
+):
+    broken = breaking(stages.STAGES["bars"], EDGE, "2024-07", UserError("the clock is wrong"))
+    monkeypatch.setitem(stages.STAGES, "bars", broken)
+    with pytest.raises(UserError, match="the clock is wrong"):
+        staged.refresh(EDGE, "2024-07", "2024-08")
+    made = {table: locations.lake.months(table, "5m", EDGE) for table in ALL}
+    # Tokens carry a state from month to month.
+    assert made == {table: ["2024-08"] for table in ALL[:3]} | {"tokens": []}
+    (run,) = instance.get_runs()
+    assert run.is_failure
+    told = instance.fetch_observations(dg.AssetKey("bars"), limit=10).records
+    assert [record.partition_key for record in told] == [f"{EDGE}|2024-07"]
+
+
+def test_a_bad_month_of_bars_stops_no_other_instrument(
+    instance, locations, definitions, staged, monkeypatch
+):
+    broken = breaking(stages.STAGES["bars"], EDGE, "2024-07", UserError("the clock is wrong"))
+    monkeypatch.setitem(stages.STAGES, "bars", broken)
+    tags = {
+        "dagster/asset_partition_range_start": f"{EDGE}|2024-07",
+        "dagster/asset_partition_range_end": f"{WALK}|2024-08",
+    }
+    assets = ["bars", "features", "labels", "brooks_tokens"]
+    assert not launch(instance, definitions, assets, **tags).success
+    for table in ALL:
+        assert locations.lake.months(table, "5m", WALK) == ["2024-07", "2024-08"]
+
+
+def test_a_restated_month_that_is_refused_fails_the_run_though_what_follows_is_current(
+    instance, locations, made, monkeypatch
+):
+    made.refresh(EDGE, "2024-07", "2024-08")
+    key = series_key("raw_bars", "1m", EDGE, "2024-07")
+    slice_, footer = locations.lake.read(key), locations.lake.footer(key)
+    locations.lake.write(key, slice_.slice(0, slice_.num_rows - 5), RAW_BARS, footer.lineage)
+    broken = breaking(stages.STAGES["bars"], EDGE, "2024-07", UserError("the clock is wrong"))
+    monkeypatch.setitem(stages.STAGES, "bars", broken)
+    with pytest.raises(UserError, match="the clock is wrong"):
+        made.refresh(EDGE, "2024-07", "2024-08")
+
+
+def test_a_defect_in_one_month_stops_no_other_and_no_other_instrument(
+    locations, staged, monkeypatch
+):
+    broken = breaking(stages.STAGES["bars"], EDGE, "2024-07", ZeroDivisionError("a defect"))
+    monkeypatch.setitem(stages.STAGES, "bars", broken)
+    outcome = backfill.backfill(locations, backfill.Wanted(), staged.refresh)
+    assert list(outcome.failed) == [EDGE]
+    assert "ZeroDivisionError: a defect" in outcome.failed[EDGE]
+    assert locations.lake.months("features", "5m", EDGE) == ["2024-08"]
+    assert locations.lake.months("tokens", "5m", WALK) == ["2024-07", "2024-08"]
 
 
 def path(locations: Locations) -> Path:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -18,58 +18,92 @@ def tick(
     return sensors.inbox_sensor(context, project=Project.from_locations(locations))
 
 
-def test_the_schedule_asks_for_last_month_of_every_instrument(
-    instance: dg.DagsterInstance,
-) -> None:
-    instance.add_dynamic_partitions(INSTRUMENTS.name, SYMBOLS[:2])
-    context = dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=datetime(2024, 8, 1, 6, tzinfo=UTC)
-    )
-    requests = schedules.last_month(context)
-    assert [str(request.partition_key) for request in requests] == [
-        "synthetic.EDGE|2024-07",
-        "synthetic.WALKA|2024-07",
+def first_of(instance: dg.DagsterInstance, locations: Locations, day: datetime):
+    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=day)
+    return schedules.last_month(context, project=Project.from_locations(locations))
+
+
+def ranges(requests) -> list[tuple[str, str]]:
+    """Return the first and last partition of each request, which are to be made if stale."""
+    assert {request.tags["fints/only"] for request in requests} <= {"stale"}
+    return [
+        (
+            request.tags["dagster/asset_partition_range_start"],
+            request.tags["dagster/asset_partition_range_end"],
+        )
+        for request in requests
     ]
 
 
-def test_the_schedule_skips_an_empty_lake(instance: dg.DagsterInstance) -> None:
-    context = dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=datetime(2024, 8, 1, 6, tzinfo=UTC)
-    )
-    assert isinstance(schedules.last_month(context), dg.SkipReason)
+SEPTEMBER = datetime(2024, 9, 1, 6, tzinfo=UTC)
+
+
+def test_the_schedule_asks_for_last_month_of_every_instrument(
+    instance: dg.DagsterInstance, locations: Locations, staged: Launcher
+) -> None:
+    requests = first_of(instance, locations, datetime(2024, 8, 1, 6, tzinfo=UTC))
+    assert ranges(requests) == [(f"{name}|2024-07", f"{name}|2024-07") for name in SYMBOLS]
+
+
+def test_the_month_before_is_made_too_for_its_last_labels(
+    instance: dg.DagsterInstance, locations: Locations, staged: Launcher
+) -> None:
+    requests = first_of(instance, locations, SEPTEMBER)
+    assert ranges(requests) == [(f"{name}|2024-07", f"{name}|2024-08") for name in SYMBOLS]
+
+
+def test_what_a_schedule_asks_for_is_made_and_not_asked_for_again(
+    instance: dg.DagsterInstance, locations: Locations, made: Launcher
+) -> None:
+    requests = first_of(instance, locations, SEPTEMBER)
+    assert [start for start, _ in ranges(requests)] == [f"{name}|2024-07" for name in SYMBOLS[1:]]
+    for request in requests:
+        made.request(request)
+    assert isinstance(first_of(instance, locations, SEPTEMBER), dg.SkipReason)
+
+
+def test_a_month_without_an_archive_is_not_asked_for(
+    instance: dg.DagsterInstance, locations: Locations, staged: Launcher
+) -> None:
+    assert isinstance(daily(instance, locations, datetime(2024, 10, 15, 6)), dg.SkipReason)
+
+
+def test_the_schedule_skips_an_empty_lake(
+    instance: dg.DagsterInstance, locations: Locations
+) -> None:
+    assert isinstance(first_of(instance, locations, SEPTEMBER), dg.SkipReason)
 
 
 def daily(instance: dg.DagsterInstance, locations: Locations, day: datetime):
-    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=day)
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=day.replace(tzinfo=UTC)
+    )
     return schedules.every_session(context, project=Project.from_locations(locations))
 
 
-def test_the_daily_schedule_leaves_out_the_markets_that_were_closed(
-    instance: dg.DagsterInstance, locations: Locations
+def test_the_daily_schedule_asks_for_the_running_month(
+    instance: dg.DagsterInstance, locations: Locations, staged: Launcher
 ) -> None:
-    instance.add_dynamic_partitions(INSTRUMENTS.name, ["binance.BTCUSDT", "histdata.EURUSD"])
-    tuesday, sunday = datetime(2024, 7, 3, 6, tzinfo=UTC), datetime(2024, 7, 7, 6, tzinfo=UTC)
-    keys = [str(request.partition_key) for request in daily(instance, locations, tuesday)]
-    assert keys == ["binance.BTCUSDT|2024-07", "histdata.EURUSD|2024-07"]
-    keys = [str(request.partition_key) for request in daily(instance, locations, sunday)]
-    assert keys == ["binance.BTCUSDT|2024-07"]
+    # SYNTHETIC's market is open on weekdays: on the first of a month, the day before counts.
+    requests = daily(instance, locations, datetime(2024, 8, 1, 6))
+    assert ranges(requests) == [(f"{name}|2024-07", f"{name}|2024-07") for name in SYMBOLS]
+
+
+def test_the_daily_schedule_leaves_out_the_markets_that_were_closed(locations: Locations) -> None:
+    names = ["binance.BTCUSDT", "histdata.EURUSD", "spy_1m.SPY"]
+    tuesday, saturday, holiday = date(2024, 7, 2), date(2024, 7, 6), date(2024, 7, 4)
+    assert schedules.open_on(locations, names, tuesday) == names
+    assert schedules.open_on(locations, names, saturday) == names[:1]
+    assert schedules.open_on(locations, names, holiday) == names[:2]
 
 
 def test_the_daily_schedule_skips_an_exchanges_holiday(
     instance: dg.DagsterInstance, locations: Locations
 ) -> None:
     instance.add_dynamic_partitions(INSTRUMENTS.name, ["spy_1m.SPY"])
-    holiday = daily(instance, locations, datetime(2024, 7, 5, 6, tzinfo=UTC))
+    holiday = daily(instance, locations, datetime(2024, 7, 5, 6))
     assert isinstance(holiday, dg.SkipReason)
     assert "2024-07-04" in str(holiday.skip_message)
-
-
-def test_the_first_of_a_month_asks_for_the_month_of_the_day_before(
-    instance: dg.DagsterInstance, locations: Locations
-) -> None:
-    instance.add_dynamic_partitions(INSTRUMENTS.name, ["binance.BTCUSDT"])
-    (request,) = daily(instance, locations, datetime(2024, 8, 1, 6, tzinfo=UTC))
-    assert str(request.partition_key) == "binance.BTCUSDT|2024-07"
 
 
 def test_the_inbox_sensor_stages_then_builds_each_month_once(

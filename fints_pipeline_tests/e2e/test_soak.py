@@ -75,15 +75,21 @@ class Life:
             pass
 
     def month_ends(self, month: str) -> None:
-        """Tick the month-end schedule of the first of the month after."""
+        """Stage what came; tick the schedule on the first of the month after, and once more."""
+        self.launcher.ingest()
+        requests = self._last_month(month)
+        assert len(requests) == 3
+        self._run([request.with_replaced_attrs(job_name="data") for request in requests])
+        assert self._last_month(month) == []
+
+    def _last_month(self, month: str) -> list[dg.RunRequest]:
         year, number = map(int, next_month(month).split("-"))
         context = dg.build_schedule_context(
             instance=self.instance,
             scheduled_execution_time=datetime(year, number, 1, 6, tzinfo=UTC),
         )
-        requests = schedules.last_month(context)
-        assert isinstance(requests, list)
-        assert self._run([r.with_replaced_attrs(job_name="data") for r in requests]) == 3
+        requests = schedules.last_month(context, project=self.project)
+        return [] if isinstance(requests, dg.SkipReason) else requests
 
     def _watch_inbox(self) -> int:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
@@ -210,8 +216,9 @@ def test_three_months_with_a_crash_and_a_restated_archive(life) -> None:
         if place == 1:
             lived.crash("  3/")
             restate(lived, root, months[0], month)
+        if place == 2:
+            lived.month_ends(month)
         lived.settle_down()
-    lived.month_ends(months[-1])
     assert {"ingest", "data", "pretrain", "train", "backtest"} <= set(lived.ran)
     equals_a_clean_build(lived, root)
 
@@ -230,7 +237,8 @@ def test_two_years_with_two_crashes_and_a_restated_archive(life) -> None:
             restate(lived, root, months[2], month)
         if place in (6, 15):
             lived.crash("  4/")
+        if place % 2:
+            lived.month_ends(month)
         lived.settle_down()
-        lived.month_ends(month)
     assert lived.ran.count("train") >= 3
     equals_a_clean_build(lived, root)

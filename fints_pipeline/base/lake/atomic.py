@@ -73,10 +73,11 @@ def locked(path: Path) -> Iterator[None]:
     The lock file stays. Who removes it must hold the lock, and who then finds that the file it
     locked is no longer the one at ``path`` begins anew.
     """
-    with clear_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _held(path):
-            yield
+    with contextlib.ExitStack() as held:
+        with clear_errors(path):  # of the lock alone: what is done under it has errors of its own
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_held(path))
+        yield
 
 
 @contextlib.contextmanager
