@@ -16,12 +16,12 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base import cli
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, UserError, nearest
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
 from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
@@ -191,13 +191,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     with launcher(build(locations)) as jobs:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
-        for source in list(_others(locations)):
-            jobs.source(source.job, source.name)
-            print(f"  {source.name}  {source.asset}")
+            _tell_refused(locations)
+        failed = make_sources(list(_others(locations)), jobs.source)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         _warn(locations)
         outcome = backfill(locations, wanted, jobs.refresh)
+    outcome.failed |= failed
     return _close(outcome)
+
+
+def make_sources(
+    stale: Iterable[OutdatedSource], make: Callable[[str, str], None]
+) -> dict[str, str]:
+    """Make series and subjects of news; return the message of each that failed.
+
+    Args:
+        stale: What is missing or out of date.
+        make: Runs a job for one of them.
+    """
+    failed = {}
+    for source in stale:
+        try:
+            make(source.job, source.name)
+        except Exception as error:  # of this one alone: the bars do without, or fail by it in turn
+            failed[source.name] = str(error)
+        print(f"  {source.name}  {'FAILED' if source.name in failed else source.asset}")
+    return failed
+
+
+def _tell_refused(locations: Locations) -> None:
+    """Name the archives in the inbox that stand refused."""
+    from fints_pipeline.data.quarantine import Quarantine
+
+    for record in Quarantine(locations.lake.root).standing():
+        fix = f" ({record.fix})" if record.fix else ""
+        print(f"warning: {record.path} is refused: {record.reason}{fix}", file=sys.stderr)
 
 
 def _warn(locations: Locations) -> None:

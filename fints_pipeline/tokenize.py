@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.scratch import scratch
 from fints_pipeline.data import partition as bars_partition
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.config import DatasetConfig
@@ -163,8 +163,8 @@ def from_archives(
     """
     paths = Locations.from_environment().dataset_configs()
     datasets = [load_config(path, DatasetConfig, section="dataset") for path in paths]
-    with tempfile.TemporaryDirectory(prefix="fints-tokenize-") as scratch:
-        lake = Lake(Path(scratch))
+    with scratch("tokenize") as folder:
+        lake = Lake(folder)
         report = stage_inbox(arguments.input, lake, datasets)
         for record in report.quarantined:
             print(f"  left out: {record}", file=sys.stderr)

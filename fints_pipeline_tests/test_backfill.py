@@ -121,3 +121,20 @@ def test_a_wrong_month_is_refused(arguments, capsys):
     with pytest.raises(SystemExit):
         command.parse(arguments)
     assert "write it like 2023-01" in capsys.readouterr().err
+
+
+def test_a_source_that_fails_stops_no_other(capsys):
+    class Source:
+        def __init__(self, job, name, asset):
+            self.job, self.name, self.asset = job, name, asset
+
+    def make(job, name):
+        if name == "vix":
+            raise ZeroDivisionError("a defect")
+        made.append((job, name))
+
+    made: list[tuple[str, str]] = []
+    stale = [Source("exogenous", "vix", "exogenous_series"), Source("news", "s.A", "news_items")]
+    assert command.make_sources(stale, make) == {"vix": "a defect"}
+    assert made == [("news", "s.A")]
+    assert capsys.readouterr().out.split() == ["vix", "FAILED", "s.A", "news_items"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from fints_pipeline.base.components import available, load_component
 from fints_pipeline.base.errors import ConfigError, UserError
+from fints_pipeline.base.scratch import scratch
 from fints_pipeline.data import archives
 from fints_pipeline.data.archives import Member, StagedArchive
 from fints_pipeline.data.config import DatasetConfig
@@ -122,8 +122,8 @@ def inspected(
         ConfigError: the datasets contradict themselves.
     """
     sources = load_sources(datasets)
-    with tempfile.TemporaryDirectory(prefix="fints-inspect-") as folder:
-        staged = archives.stage(path, Path(folder), limits)
+    with scratch("inspect") as folder:
+        staged = archives.stage(path, folder, limits)
         yield (
             staged,
             [

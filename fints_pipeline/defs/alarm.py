@@ -6,9 +6,14 @@ import urllib.request
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
 WEBHOOK_VARIABLE = "FINTS_FAILURE_WEBHOOK"
 TIMEOUT_SECONDS = 10.0
+_RANGE = (ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG)
 
 
 class Alarm(dg.ConfigurableResource):
@@ -40,7 +45,8 @@ class Alarm(dg.ConfigurableResource):
 
 def facts_of(run: dg.DagsterRun, message: str) -> dict[str, str]:
     """Return what a failed run's report says: job, partition, run id, message, and all as text."""
-    partition = run.tags.get("dagster/partition", "")
+    ends = [run.tags.get(tag, "") for tag in _RANGE]
+    partition = run.tags.get("dagster/partition", "") or " to ".join(filter(None, ends))
     name = f"{run.job_name} {partition}".strip()
     return {
         "text": f"{name} failed: {message}",
@@ -54,7 +60,7 @@ def facts_of(run: dg.DagsterRun, message: str) -> dict[str, str]:
 @dg.run_failure_sensor(
     name="failure_alarm",
     minimum_interval_seconds=30,
-    monitor_all_code_locations=False,
+    monitor_all_code_locations=True,  # runs from a command line belong to none
     description=f"Logs each failed run, and posts it to {WEBHOOK_VARIABLE} if that is set.",
 )
 def failure_alarm(context: dg.RunFailureSensorContext, alarm: Alarm):

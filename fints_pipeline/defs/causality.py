@@ -6,11 +6,10 @@ it must come out as it lies in the lake, to the bit.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ from fints_pipeline.base.lake import Lake, fold_key, series_key
 from fints_pipeline.base.lake.keys import decode_part
 from fints_pipeline.base.lake.overlay import OverlayStore, Shows
 from fints_pipeline.base.lake.store import LOCKS
+from fints_pipeline.base.scratch import scratch
 from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import TABLES, Instrument
 from fints_pipeline.defs.source_noise import READERS, replace_future
@@ -206,9 +206,9 @@ def shadow(
     from fints_pipeline.schemas.raw_bars import RAW_BARS
 
     real = instrument.lake
-    with tempfile.TemporaryDirectory(prefix="fints-causality-") as folder:
+    with scratch("causality") as folder:
         seen = _before(instrument.name, month, others=others)
-        lake = Lake(folder, OverlayStore(Path(folder), real.store, seen))
+        lake = Lake(folder, OverlayStore(folder, real.store, seen))
         key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
         noisy, noised = with_noise(raw, at, random, instrument.tick)
         lake.write(key, noisy, RAW_BARS, real.footer(key).lineage)

@@ -16,7 +16,13 @@ from fints_pipeline.defs.sources import ensured
 from fints_pipeline.defs.stages import STAGES, described
 from fints_pipeline.defs.unmade import Unmade
 
-Event = dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.MaterializeResult | dg.Output
+Event = (
+    dg.AssetMaterialization
+    | dg.AssetObservation
+    | dg.AssetCheckEvaluation
+    | dg.MaterializeResult
+    | dg.Output
+)
 
 
 class Maker:

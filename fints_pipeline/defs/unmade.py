@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import dagster as dg
 
@@ -41,7 +42,10 @@ class Unmade:
     def observation(self) -> dg.AssetObservation:
         """Return the event that tells the partition's page of it, and the run's later steps."""
         partition = str(series_partition(self.instrument, self.month)) if self.month else None
-        metadata = {_NOTE: self.why, f"{_NOTE}, whole": dg.MetadataValue.json(asdict(self))}
+        metadata: dict[str, Any] = {
+            _NOTE: self.why,
+            f"{_NOTE}, whole": dg.MetadataValue.json(asdict(self)),
+        }
         return dg.AssetObservation(self.asset, partition=partition, metadata=metadata)
 
 
@@ -66,8 +70,8 @@ def unmade_before(instance: dg.DagsterInstance, run_id: str) -> list[Unmade]:
     for record in records:
         event = record.event_log_entry.get_dagster_event()
         whole = event.asset_observation_data.asset_observation.metadata.get(f"{_NOTE}, whole")
-        if whole is not None:
-            found.append(Unmade(**whole.value))
+        if isinstance(whole, dg.JsonMetadataValue):
+            found.append(Unmade(**cast("dict[str, Any]", whole.data)))
     return found
 
 

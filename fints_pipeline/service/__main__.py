@@ -51,6 +51,7 @@ def serve(port: int) -> None:
         ConfigError: ``DAGSTER_HOME`` is missing, another service runs on it, or the port is taken.
     """
     from fints_pipeline.base.locations import Locations
+    from fints_pipeline.base.scratch import sweep_scratch
     from fints_pipeline.defs.home import dagster_home, opened_instance
     from fints_pipeline.defs.settling import settle
 
@@ -61,7 +62,7 @@ def serve(port: int) -> None:
         _require_free(port)
         for run in settle(instance, time.time(), launching=False):
             print(f"settled run {run.run_id}: {run.why}", flush=True)
-        for path in Locations.from_environment().lake.sweep():
+        for path in [*Locations.from_environment().lake.sweep(), *sweep_scratch()]:
             print(f"removed {path}: left unfinished by a killed process", flush=True)
         code, *others = children = _children(logs, port)
         try:

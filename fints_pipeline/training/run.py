@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake
+from fints_pipeline.base.scratch import scratch
 from fints_pipeline.training.bundles import Fitted, model_key, publish
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.environment import environment_tags
@@ -55,7 +54,9 @@ def fit_and_publish(
             from fints_pipeline.training.run_files import write_run_files
 
             bundle = lake.open_bundle(model_key(experiment.experiment, fold.key, model))
-            with TemporaryDirectory(prefix="fints-run-") as folder:
-                write_run_files(Path(folder), experiment, record.fit, bundle)
-                log.artifacts(Path(folder))
+            with scratch("run") as folder:
+                files = folder / "files"
+                files.mkdir()
+                write_run_files(files, experiment, record.fit, bundle)
+                log.artifacts(files)
     return Trained(manifest, record.metrics, time.perf_counter() - started, log.run_id)

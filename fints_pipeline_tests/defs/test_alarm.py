@@ -69,3 +69,28 @@ def test_without_a_webhook_it_only_logs(instance, hook):
 def test_a_dead_webhook_is_an_error_of_the_tick(instance):
     with pytest.raises(OSError, match="refused"):
         ring(instance, "http://127.0.0.1:9/")
+
+
+def test_a_run_from_a_command_line_is_heard_by_the_daemon(instance, hook):
+    """Such a run belongs to no code location, unlike the sensor."""
+    address, posted = hook
+
+    def tick(cursor):
+        context = dg.build_sensor_context(
+            instance=instance,
+            cursor=cursor,
+            repository_name="__repository__",
+            repository_def=dg.Definitions(sensors=[failure_alarm]).get_repository_def(),
+            resources={"alarm": Alarm(webhook=address)},
+        )
+        return failure_alarm.evaluate_tick(context).cursor
+
+    cursor = tick(None)
+    tags = {
+        "dagster/asset_partition_range_start": "binance.BTCUSDT|2023-01",
+        "dagster/asset_partition_range_end": "binance.BTCUSDT|2023-06",
+    }
+    broken.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+    tick(cursor)
+    (facts,) = posted
+    assert facts["partition"] == "binance.BTCUSDT|2023-01 to binance.BTCUSDT|2023-06"

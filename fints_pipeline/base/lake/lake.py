@@ -221,7 +221,7 @@ class Lake:
         return bundles.read_manifest(self.store, key)
 
     def sweep(self) -> list[Path]:
-        """Remove what killed writers left of tables, on this machine; return what is gone."""
+        """Remove what killed writers left of tables and bundles on this machine; return it."""
         return self.store.sweep(_lock_of)
 
     def _locked(self, key: TableKey) -> AbstractContextManager[None]:
@@ -275,10 +275,16 @@ def _lock_name(key: TableKey) -> str:
 
 
 def _lock_of(folder: PurePosixPath) -> str | None:
-    """Return the lock of the partition in a folder; None where it is no table's."""
-    table, *folders = (decode_part(part) for part in folder.parts)
-    pairs = tuple((name, value) for name, _, value in (each.partition("=") for each in folders))
-    return _lock_name(TableKey(table, pairs)) if all(value for _, value in pairs) else None
+    """Return the lock of the partition or bundle in a folder; None where it is neither's."""
+    bundled = folder.parts[:1] == ("bundles",)
+    table, *folders = folder.parts[1:] if bundled else folder.parts
+    split = [each.partition("=") for each in folders]
+    if not split or not all(value for _, _, value in split):
+        return None
+    pairs = tuple((name, decode_part(value)) for name, _, value in split)
+    if bundled:
+        return bundles.lock_name(bundles.BundleKey(table, pairs))
+    return _lock_name(TableKey(decode_part(table), pairs))
 
 
 def _decoded(folders: list[str], name: str) -> list[str]:

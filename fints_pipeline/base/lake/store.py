@@ -265,18 +265,35 @@ class FolderStore:
         """The folder always shows what is there."""
 
     def sweep(self, lock_of: Callable[[PurePosixPath], str | None]) -> list[Path]:
-        """Remove the unfinished files in tables; one that is being written is known by its lock."""
+        """Remove what is unfinished in tables and bundles, unless its lock says it is in use."""
         removed = []
-        for path in sorted(self.root.glob(f"*/*/*/*/{TEMPORARY_PREFIX}*")):
+        for path in sorted(_unfinished(self.root)):
             name = lock_of(PurePosixPath(path.parent.relative_to(self.root).as_posix()))
             if name is None:
                 continue
             lock = self.root / LOCKS / f"{name}.lock"
+            lock.parent.mkdir(exist_ok=True)
             with contextlib.suppress(BlockingIOError), lock.open("a") as stream:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
                 removed.append(path)
         return removed
+
+
+def _unfinished(root: Path) -> Iterator[Path]:
+    """Yield temporary files and folders below ``name=value`` folders, which are not looked into."""
+    for folder, inside, names in os.walk(root):
+        here = Path(folder)
+        if here != root and "=" in here.name:
+            yield from (here / name for name in [*names, *inside] if _is_temporary(name))
+        inside[:] = [name for name in inside if not name.startswith(".")]
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(TEMPORARY_PREFIX)
 
 
 def _stamps(folder: str, name: str) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import gzip
 import tarfile
-import tempfile
 from pathlib import Path
 
 from fints_pipeline.base.config import load_config
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.base.scratch import scratch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     locations = Locations.from_environment()
     config = load_config(locations.news_config(arguments.source), NewsConfig)
     path: Path = arguments.path
-    with tempfile.TemporaryDirectory(prefix="fints-news-") as folder:
+    with scratch("news") as folder:
         if path.is_dir():
-            path = _packed(path, Path(folder) / f"{path.name}.tar.gz")
+            path = _packed(path, folder / f"{path.name}.tar.gz")
         intake = ingest_file(locations.lake, path, config, load_limits(locations))
     rows = f"{intake.delivery.rows} items read" if intake.read else "read before: nothing changed"
     for instrument in intake.delivery.instruments:
