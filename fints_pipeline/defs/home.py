@@ -11,6 +11,9 @@ import dagster as dg
 from fints_pipeline.base.errors import ConfigError
 
 MARK = ".initialised"
+CONFIG = "dagster.yaml"
+PROJECTS_CONFIG = Path(__file__).resolve().parents[2] / CONFIG
+"""The project's own, which a home gets that has none."""
 _LOCK = ".initialising"
 
 
@@ -18,7 +21,7 @@ def dagster_home() -> Path:
     """Return the folder that ``DAGSTER_HOME`` names.
 
     Raises:
-        ConfigError: it is not set or not a folder.
+        ConfigError: it is not set, not a folder, or relative.
     """
     home = os.environ.get("DAGSTER_HOME", "")
     if not home or not Path(home).is_dir():
@@ -26,6 +29,12 @@ def dagster_home() -> Path:
             "DAGSTER_HOME must name the folder where Dagster keeps its runs",
             where=f"DAGSTER_HOME={home!r}",
             fix='run `make home`, then `export DAGSTER_HOME="$PWD/.dagster"`',
+        )
+    if not Path(home).is_absolute():
+        raise ConfigError(
+            "DAGSTER_HOME must be an absolute path: each process would look for it elsewhere",
+            where=f"DAGSTER_HOME={home!r}",
+            fix=f'export DAGSTER_HOME="{Path(home).resolve()}"',
         )
     return Path(home)
 
@@ -37,12 +46,15 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
     SQLite files that several processes create at once come out broken for good, so the first use
     is behind a file lock, which a killed process lets go.
 
+    A home without `CONFIG` gets a link to the project's, as from `make home`: without one Dagster
+    phones home, takes up no killed run and lets ten runs at once write to SQLite.
+
     Raises:
-        ConfigError: there is no home, or it cannot be written.
+        ConfigError: there is no home, it cannot be written, or there is no `CONFIG` to link.
     """
     home = dagster_home()
     try:
-        if not (home / MARK).exists():
+        if not ((home / MARK).exists() and (home / CONFIG).exists()):
             _initialise(home)
     except PermissionError:
         raise ConfigError(
@@ -57,11 +69,24 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
 def _initialise(home: Path) -> None:
     with (home / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / CONFIG).exists():
+            _link_config(home / CONFIG)
         if (home / MARK).exists():
             return
         with dg.DagsterInstance.get() as instance:
             _touch_storages(instance)
         (home / MARK).touch()
+
+
+def _link_config(path: Path) -> None:
+    if not PROJECTS_CONFIG.is_file():
+        raise ConfigError(
+            f"Dagster's home has no {CONFIG}",
+            where=str(path.parent),
+            fix=f"copy the project's {CONFIG} there",
+        )
+    path.unlink(missing_ok=True)  # a link to a project that has moved
+    path.symlink_to(PROJECTS_CONFIG)
 
 
 def _touch_storages(instance: dg.DagsterInstance) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.utils import make_new_run_id
 
@@ -112,6 +113,7 @@ class Launcher:
 
         Raises:
             UserError: it failed through a user's mistake, or a check that blocks did.
+            KeyboardInterrupt: Ctrl-C ended it.
             RuntimeError: it failed otherwise.
         """
         selection = frozenset(map(dg.AssetKey, assets)) if assets is not None else None
@@ -127,6 +129,8 @@ class Launcher:
                 asset_selection=selection,
             )
             for event in execute_run_iterator(InMemoryJob(definition), run, self._instance):
+                if _is_interruption(event):
+                    raise KeyboardInterrupt
                 if event.is_step_failure:
                     failures.append(event.step_failure_data)
                 elif event.is_step_materialization and told and event.asset_key:
@@ -143,6 +147,15 @@ class Launcher:
         if definition.executor_def.name == dg.in_process_executor.name:
             return definition
         return definition._copy(executor_def=executors.definition(executors.InProcess()))
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    """Return whether an event is the last one of a run that Ctrl-C ended.
+
+    Dagster takes the signal, and records it as a failure of the step and of the run.
+    """
+    data = event.job_failure_data if event.is_job_failure else None
+    return data is not None and data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
 
 
 def _partition_tags(key: str) -> dict[str, str]:

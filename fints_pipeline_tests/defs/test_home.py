@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fints_pipeline.base.errors import ConfigError
-from fints_pipeline.defs.home import MARK, dagster_home, opened_instance
+from fints_pipeline.defs.home import CONFIG, MARK, PROJECTS_CONFIG, dagster_home, opened_instance
 
 
 @pytest.mark.parametrize("value", ["", "/no/such/folder"])
@@ -13,6 +13,42 @@ def test_a_missing_home_is_named_with_the_command_that_makes_it(monkeypatch, val
     monkeypatch.setenv("DAGSTER_HOME", value)
     with pytest.raises(ConfigError, match="make home"):
         dagster_home()
+
+
+def test_a_relative_home_is_refused_with_the_path_to_set(monkeypatch, tmp_path: Path):
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "home")
+    with pytest.raises(ConfigError, match=f'export DAGSTER_HOME="{tmp_path / "home"}"'):
+        dagster_home()
+
+
+def test_a_home_without_a_config_gets_the_projects(monkeypatch, tmp_path: Path):
+    """By its own defaults Dagster would send telemetry and retry nothing."""
+    (tmp_path / CONFIG).symlink_to(tmp_path / "a project that has moved")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with opened_instance() as instance:
+        assert not instance.telemetry_enabled
+        assert instance.run_retries_enabled
+    assert (tmp_path / CONFIG).resolve() == PROJECTS_CONFIG
+    (tmp_path / CONFIG).unlink()  # initialised already
+    with opened_instance() as instance:
+        assert not instance.telemetry_enabled
+
+
+def test_a_config_of_the_users_own_stays(monkeypatch, tmp_path: Path):
+    (tmp_path / CONFIG).write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with opened_instance() as instance:
+        assert not instance.run_retries_enabled
+    assert (tmp_path / CONFIG).read_text() == "telemetry: {enabled: false}\n"
+
+
+def test_where_there_is_none_to_link_the_home_is_refused(monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setattr("fints_pipeline.defs.home.PROJECTS_CONFIG", tmp_path / "nowhere.yaml")
+    with pytest.raises(ConfigError, match=CONFIG), opened_instance():
+        pass
 
 
 def test_a_home_is_marked_once_it_is_initialised(monkeypatch, tmp_path: Path):
