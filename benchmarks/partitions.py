@@ -2,7 +2,7 @@
 
 Instruments × 240 months are registered and reported as made in a fresh Dagster home; a server over
 it is asked what the asset's page asks: the partitions and their status. The recommended limit,
-`fints_pipeline.defs.partitions.MOST_PARTITIONS`, is where that still takes a few seconds.
+`fints_pipeline.defs.cadence.MOST_PARTITIONS`, is where that still takes a few seconds.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
 from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
+    from fints_pipeline.base.lake.snapshot import Snapshot
+    from fints_pipeline.defs.deliveries import OutdatedSource
     from fints_pipeline.defs.reconcile import Outdated
-    from fints_pipeline.defs.sources import OutdatedSource
 
 Told = Callable[[str, str], None]
 Refresh = Callable[[str, str, str, Told], None]
@@ -126,10 +127,12 @@ class _Counter:
         self._last = now
 
 
-def _work(locations: Locations, wanted: Wanted) -> Iterator[Outdated]:
+def _work(
+    locations: Locations, wanted: Wanted, known: Snapshot | None = None
+) -> Iterator[Outdated]:
     from fints_pipeline.defs.reconcile import outdated
 
-    return (item for item in outdated(locations, wanted.instruments) if item in wanted)
+    return (item for item in outdated(locations, wanted.instruments, known) if item in wanted)
 
 
 def choose(locations: Locations, symbols: Sequence[str]) -> frozenset[str]:
@@ -182,9 +185,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise ConfigError(f"--from {arguments.first} is after --to {arguments.last}")
     locations = Locations.from_environment()
     if arguments.dry_run:
+        from fints_pipeline.defs.deliveries import outdated_sources
+        from fints_pipeline.defs.reconcile import look
+
         _warn(locations)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
-        return _show(_others(locations), _work(locations, wanted))
+        known = look(locations)
+        return _show(outdated_sources(locations, known), _work(locations, wanted, known))
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
 
@@ -192,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
             _tell_refused(locations)
-        failed = make_sources(list(_others(locations)), jobs.source)
+        failed = make_sources(_others(locations), jobs.source)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         _warn(locations)
         outcome = backfill(locations, wanted, jobs.refresh)
@@ -230,17 +237,18 @@ def _tell_refused(locations: Locations) -> None:
 
 def _warn(locations: Locations) -> None:
     """Say when there are, or soon will be, more partitions than Dagster's page bears."""
-    from fints_pipeline.defs.partitions import too_many
+    from fints_pipeline.defs.cadence import too_many
     from fints_pipeline.defs.reconcile import instruments
 
     if warning := too_many(len(instruments(locations.lake))):
         print(f"warning: {warning}", file=sys.stderr)
 
 
-def _others(locations: Locations) -> Iterator[OutdatedSource]:
-    from fints_pipeline.defs.sources import outdated_sources
+def _others(locations: Locations) -> list[OutdatedSource]:
+    from fints_pipeline.defs.deliveries import outdated_sources
+    from fints_pipeline.defs.reconcile import look
 
-    return outdated_sources(locations)
+    return list(outdated_sources(locations, look(locations)))
 
 
 def _show(others: Iterator[OutdatedSource], work: Iterator[Outdated]) -> int:

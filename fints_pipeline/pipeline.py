@@ -40,12 +40,12 @@ def ingest_and_build(launcher: Launcher, locations: Locations, progress: Progres
     Raises:
         UserError: a month could not be made, or stays stale although its job has run.
     """
+    from fints_pipeline.defs.deliveries import outdated_sources
     from fints_pipeline.defs.instrument import Instrument
-    from fints_pipeline.defs.reconcile import outdated
-    from fints_pipeline.defs.sources import outdated_sources
+    from fints_pipeline.defs.reconcile import look, outdated
 
     progress.step("ingest", str(locations.inbox), launcher.ingest)
-    for source in list(outdated_sources(locations)):
+    for source in list(outdated_sources(locations, look(locations))):
         progress.step(source.job, source.name, launcher.source, source.job, source.name)
     for instrument in sorted({item.instrument for item in outdated(locations)}):
         staged = Instrument(locations, instrument).staged()

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_pandas
-from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
+from fints_pipeline.base.lake import Footer, Lake, TableKey, series_key
 from fints_pipeline.base.lake.footer import CARRIED
 from fints_pipeline.base.lake.lineage import carried_to, digests
 from fints_pipeline.base.time import minutes
@@ -24,13 +23,13 @@ from fints_pipeline.data.calendars import Stamps
 from fints_pipeline.data.carried import Carried, from_text
 from fints_pipeline.data.clock import ClockReport, check_clock
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.made_with import made_with
 from fints_pipeline.data.quality import QualityReport
 from fints_pipeline.data.rows import RAW_COLUMNS
 from fints_pipeline.data.slices import RAW_BARS
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
 
-CODE_VERSION = "3"
 MONTHS_AROUND = 3
 """Further months that the clock check looks at where one holds too few openings."""
 _Activity: TypeAlias = tuple[Stamps, npt.NDArray[np.float64]]
@@ -151,11 +150,6 @@ def build(lake: Lake, config: DatasetConfig, instrument: str, month: str) -> Bar
         KeyNotFoundError: no archive holds rows of that month.
     """
     return write(lake, config, instrument, month, compute(lake, config, instrument, month))
-
-
-def made_with(config: DatasetConfig) -> Lineage:
-    """Return what a partition made now would say of its code and config."""
-    return Lineage(CODE_VERSION, fingerprint(config))
 
 
 def write(

@@ -9,14 +9,9 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.cadence import too_many
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.partitions import (
-    INSTRUMENTS,
-    SERIES,
-    register,
-    series_partition,
-    too_many,
-)
+from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, register, series_partition
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.sources import sources
 

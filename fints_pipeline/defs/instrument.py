@@ -176,15 +176,16 @@ class Instrument:
     @cached_property
     def tables(self) -> dict[str, tuple[Expected, ...]]:
         """What each asset writes; assets that the data set has no section for are left out."""
-        from fints_pipeline.data import partition as bars
-        from fints_pipeline.data.news import bars_partition as news_bars
-        from fints_pipeline.features import partition as features
-        from fints_pipeline.labels import partition as labels
-        from fints_pipeline.tokenizers import partition as tokens
+        from fints_pipeline.data import made_with as bars
+        from fints_pipeline.features import made_with as features
+        from fints_pipeline.labels import made_with as labels
+        from fints_pipeline.tokenizers import made_with as tokens
 
         made = bars.made_with(self.dataset)
         found = {"bars": tuple(Expected("bars", freq, made) for freq in self.dataset.frequencies)}
         if "news" in self._sections:
+            from fints_pipeline.data.news import bars_partition as news_bars
+
             made = news_bars.made_with(self.news)
             found["news_bars"] = (Expected("news_bars", self.freq, made),)
         if "features" in self._sections:

@@ -9,9 +9,10 @@ from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.lineage import ABSENT, current_digest
+from fints_pipeline.defs.cadence import PERIOD, months_of, period_of
 from fints_pipeline.defs.events import Made, Reporter, Verdict
 from fints_pipeline.defs.instrument import TABLES, Instrument
-from fints_pipeline.defs.partitions import PERIOD, months_of, period_of, series_partition
+from fints_pipeline.defs.partitions import series_partition
 from fints_pipeline.defs.sources import ensured
 from fints_pipeline.defs.stages import STAGES, described
 from fints_pipeline.defs.unmade import Unmade

@@ -12,10 +12,11 @@ import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake
+from fints_pipeline.defs.cadence import PERIOD, months_of, period_of
 from fints_pipeline.defs.events import NOT_ASKED_FOR, NOTHING_DELIVERED, Made, Reporter, ends
 from fints_pipeline.defs.instrument import OPTIONAL, Instrument
 from fints_pipeline.defs.maker import Event, Maker
-from fints_pipeline.defs.partitions import PERIOD, months_of, period_of, series_partition
+from fints_pipeline.defs.partitions import series_partition
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.sqlite import kept_open
 from fints_pipeline.defs.targets import targets

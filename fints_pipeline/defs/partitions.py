@@ -1,14 +1,11 @@
 """How the assets are cut: instrument × month, walk-forward fold, experiment."""
 
 import contextlib
-import os
 
 import dagster as dg
 
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
-
-FIRST_MONTH = os.environ.get("FINTS_FIRST_MONTH", "2010-01")
-"""The first month that data assets have a partition for."""
+from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.defs.cadence import FIRST_MONTH, PERIOD, period_of
 
 INSTRUMENTS = dg.DynamicPartitionsDefinition(name="instruments")
 """``dataset.SYMBOL``; added when an archive of a new instrument is staged."""
@@ -19,42 +16,8 @@ EXOGENOUS = dg.DynamicPartitionsDefinition(name="exogenous")
 NEWS = dg.DynamicPartitionsDefinition(name="news")
 """``source.SYMBOL``, a subject of news; added when an archive with items about it is staged."""
 
-CADENCES = {"month": 1, "quarter": 3, "year": 12}
-"""Months that one partition of the data assets may span."""
-
-CADENCE = os.environ.get("FINTS_CADENCE", "month")
-"""How the data assets are cut in time; the lake keeps months whatever it is."""
-
-MOST_PARTITIONS = 20_000
-"""Partitions an asset up to which Dagster's page answers within seconds."""
-
-
 _REFUSALS = 20
 """How often another process may come first."""
-
-
-def _period(cadence: str) -> int:
-    if cadence not in CADENCES:
-        raise ConfigError(
-            f"{cadence!r} is no cadence", where="FINTS_CADENCE", fix=f"one of {', '.join(CADENCES)}"
-        )
-    return CADENCES[cadence]
-
-
-PERIOD = _period(CADENCE)
-
-
-def period_of(month: str, months: int = PERIOD) -> str:
-    """Return the first month of the period that a month lies in, which names the period."""
-    year, number = map(int, month.split("-"))
-    return f"{year}-{(number - 1) // months * months + 1:02d}"
-
-
-def months_of(period: str, months: int = PERIOD) -> list[str]:
-    """Return the months of the period that begins with a month."""
-    year, number = map(int, period.split("-"))
-    return [f"{year}-{number + further:02d}" for further in range(months)]
-
 
 MONTHS = dg.TimeWindowPartitionsDefinition(
     cron_schedule=f"0 0 1 {'*' if PERIOD == 1 else f'1-12/{PERIOD}'} *",
@@ -63,25 +26,6 @@ MONTHS = dg.TimeWindowPartitionsDefinition(
     end_offset=1,
 )
 """Months of the session date (or periods, named by their first), the running one included."""
-
-
-def too_many(instruments: int) -> str | None:
-    """Return a warning when the data assets have, or will soon have, too many partitions."""
-    months = len(MONTHS.get_partition_keys()) * PERIOD
-    count = instruments * months // PERIOD
-    if count <= 0.8 * MOST_PARTITIONS:
-        return None
-    fitting = [name for name, n in CADENCES.items() if instruments * months // n <= MOST_PARTITIONS]
-    advice = (
-        f"set FINTS_CADENCE={fitting[0]}, or a later FINTS_FIRST_MONTH"
-        if fitting
-        else "keep markets in lakes of their own, each with its own DAGSTER_HOME"
-    )
-    return (
-        f"{instruments} instruments from {FIRST_MONTH} by {CADENCE} are {count} partitions an "
-        f"asset; Dagster's page is slow above {MOST_PARTITIONS}: {advice}"
-    )
-
 
 SERIES = dg.MultiPartitionsDefinition({"instrument": INSTRUMENTS, "month": MONTHS})
 """One instrument's month; keys read ``binance.BTCUSDT|2023-01``."""

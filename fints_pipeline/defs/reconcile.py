@@ -1,20 +1,18 @@
 """Which series partitions are missing or out of date, from the lake's footers."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
+from weakref import WeakKeyDictionary
 
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.lake.lineage import Staleness
-from fints_pipeline.base.lake.snapshot import Snapshot, footers_of
+from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.base.lake.footers import footers_of
+from fints_pipeline.base.lake.lineage import Staleness, staleness
+from fints_pipeline.base.lake.snapshot import Snapshot
 from fints_pipeline.base.lake.tables import tables
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs.instrument import TABLES, Instrument
-
-_SERIES = frozenset({"raw_bars", *TABLES})
 
 
 @dataclass(frozen=True)
@@ -48,21 +46,28 @@ class Outdated:
         return "; ".join(f"{item.key}: {', '.join(item.reasons)}" for item in self.stale)
 
 
-def outdated(locations: Locations, names: Collection[str] = ()) -> Iterator[Outdated]:
+def look(locations: Locations) -> Snapshot:
+    """Return what the footers of the lake say now."""
+    lake = locations.lake
+    return footers_of(lake.location, str(lake.root)).look(tables(lake))
+
+
+def outdated(
+    locations: Locations, names: Collection[str] = (), known: Snapshot | None = None
+) -> Iterator[Outdated]:
     """Yield what the staged slices ask for and the lake does not hold, months ascending.
 
-    Goes by one snapshot of the lake's footers. An instrument of whose files and configs nothing has
-    changed since this process looked last is not worked out again.
+    Goes by one snapshot of the lake's footers. While nothing has changed since this process looked
+    last, neither files nor configs, an instrument is not worked out again.
 
     Args:
         locations: Lake and configs.
         names: Instruments to look at; none means all that were staged.
+        known: The snapshot to go by; by default one that is taken now.
     """
-    lake = locations.lake
-    snapshot = footers_of(lake.location, str(lake.root)).look(tables(lake))
-    states, outside = _states(snapshot)
+    snapshot = look(locations) if known is None else known
     first: dict[str, Instrument] = {}
-    for name in instruments(lake):
+    for name in snapshot.instruments("raw_bars"):
         if names and name not in names:
             continue
         dataset = name.partition(".")[0]
@@ -70,42 +75,35 @@ def outdated(locations: Locations, names: Collection[str] = ()) -> Iterator[Outd
             instrument = first[dataset].sibling(name)
         else:
             instrument = first[dataset] = Instrument(locations, name)
-        made_with = tuple(each.lineage.digest for each in chain(*instrument.tables.values()))
-        state = hash((states[name], outside, made_with))
-        known = _LAST.get((lake.location, str(lake.root), name))
-        if known is None or known[0] != state:
-            known = state, tuple(_outdated(instrument, snapshot))
-            _LAST[lake.location, str(lake.root), name] = known
-        yield from known[1]
+        yield from _known(instrument, snapshot)
 
 
-_LAST: dict[tuple[str, str, str], tuple[int, tuple[Outdated, ...]]] = {}
-"""By lake and instrument: what the last look went by, and what it found."""
+_LAST: WeakKeyDictionary[Snapshot, dict[str, tuple[object, tuple[Outdated, ...]]]]
+_LAST = WeakKeyDictionary()
+"""What was found by a snapshot, by instrument, with what its tables would be made with."""
+
+
+def _known(instrument: Instrument, snapshot: Snapshot) -> tuple[Outdated, ...]:
+    """Return what is out of date of an instrument, worked out once a snapshot."""
+    found = _LAST.setdefault(snapshot, {})
+    made_with = tuple(chain(*instrument.tables.values()))
+    if instrument.name not in found or found[instrument.name][0] != made_with:
+        found[instrument.name] = made_with, tuple(_outdated(instrument, snapshot))
+    return found[instrument.name][1]
 
 
 def _outdated(instrument: Instrument, known: Snapshot) -> Iterator[Outdated]:
-    base = instrument.dataset.base_frequency
-    for month in known.months("raw_bars", base, instrument.name):
-        stale = tuple(
-            item for asset in instrument.tables for item in instrument.stale(asset, month, known)
-        )
-        if stale:
-            yield Outdated(instrument.name, month, stale)
-
-
-@lru_cache(maxsize=2)
-def _states(snapshot: Snapshot) -> tuple[dict[str, int], int]:
-    """Return what changes with any of an instrument's files, and with any that is no series."""
-    own: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    outside = []
-    for name, stamp in snapshot.stamps():
-        table, _, rest = name.partition("/")
-        if table in _SERIES:
-            own[rest.split("/")[1]].append((name, stamp))
-        else:
-            outside.append((name, stamp))
-    states = {instrument: hash(tuple(found)) for instrument, found in own.items()}
-    return defaultdict(int, states), hash(tuple(outside))
+    base, name = instrument.dataset.base_frequency, instrument.name
+    expected = list(chain(*instrument.tables.values()))
+    series = [(f"{each.table}/{each.freq}/{name}/", each.lineage) for each in expected]
+    for month in known.months("raw_bars", base, name):
+        if all(known.is_current(start + month, made_with) for start, made_with in series):
+            continue
+        keys = (series_key(each.table, each.freq, name, month) for each in expected)
+        pairs = zip(keys, expected, strict=True)
+        found = (staleness(known, key, expected=each.lineage) for key, each in pairs)
+        if stale := tuple(item for item in found if item):
+            yield Outdated(name, month, stale)
 
 
 def instruments(lake: Lake) -> list[str]:

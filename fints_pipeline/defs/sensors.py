@@ -3,14 +3,16 @@
 import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.lake.snapshot import Snapshot
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.deliveries import OutdatedSource, outdated_sources
 from fints_pipeline.defs.folds import complete_folds, fold_keys
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.jobs import data, exogenous, ingest, news
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, INSTRUMENTS
-from fints_pipeline.defs.reconcile import Outdated, instruments, outdated
+from fints_pipeline.defs.reconcile import Outdated, look, outdated
 from fints_pipeline.defs.resources import Project
-from fints_pipeline.defs.sources import OutdatedSource, outdated_sources, sources
+from fints_pipeline.defs.sources import sources
 from fints_pipeline.defs.targets import ONLY_TAG, STALE, range_tags
 
 
@@ -37,11 +39,11 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
     fingerprint = inbox.fingerprint(locations.inbox)
     if fingerprint != context.cursor:
         requests.append(dg.RunRequest(run_key=f"ingest:{fingerprint}", job_name=ingest.name))
-    known = instruments(locations.lake)
-    stale = list(outdated_sources(locations))
+    known = look(locations)
+    stale = list(outdated_sources(locations, known))
     requests += [_remake(item) for item in stale]
-    requests += _refreshes(locations)
-    added = {INSTRUMENTS: known}
+    requests += _refreshes(locations, known)
+    added = {INSTRUMENTS: known.instruments("raw_bars")}
     for source in sources().values():
         added[source.partitions] = [item.name for item in stale if item.asset == source.name]
     return dg.SensorResult(
@@ -77,20 +79,27 @@ def _remake(item: OutdatedSource) -> dg.RunRequest:
     )
 
 
-def _refreshes(locations: Locations) -> list[dg.RunRequest]:
+def _refreshes(locations: Locations, known: Snapshot) -> list[dg.RunRequest]:
     """Return one request an instrument: of all its months what is stale, and what gets so thereby.
 
     Its run key names what is stale and why, so that a run that failed is not asked for again until
     something changes.
     """
     stale: dict[str, list[Outdated]] = {}
-    for item in outdated(locations):
+    for item in outdated(locations, known=known):
         stale.setdefault(item.instrument, []).append(item)
-    return [_refresh(locations, name, items) for name, items in stale.items()]
+    bases: dict[str, str] = {}
+    requests = []
+    for name, items in stale.items():
+        dataset = name.partition(".")[0]
+        if dataset not in bases:
+            bases[dataset] = Instrument(locations, name).dataset.base_frequency
+        staged = known.months("raw_bars", bases[dataset], name)
+        requests.append(_refresh(name, staged, items))
+    return requests
 
 
-def _refresh(locations: Locations, instrument: str, stale: list[Outdated]) -> dg.RunRequest:
-    staged = Instrument(locations, instrument).staged()
+def _refresh(instrument: str, staged: list[str], stale: list[Outdated]) -> dg.RunRequest:
     cause = text_digest(*(item.fingerprint for item in stale))
     return dg.RunRequest(
         run_key=f"data:{instrument}:{cause}",

@@ -1,7 +1,7 @@
 """How a series and a subject's news are made: the stage, its checks, what its page shows."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,13 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
-from fints_pipeline.base.config import load_config
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import SchemaError
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Lake, TableKey
-from fints_pipeline.base.lake.lineage import Staleness
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs import pictures, source_noise
+from fints_pipeline.defs.deliveries import series_config
 from fints_pipeline.defs.events import Made, Verdict
 from fints_pipeline.defs.metadata import numbers, table_metadata
 from fints_pipeline.defs.proofs import holds_what_it_says
@@ -25,33 +24,12 @@ if TYPE_CHECKING:
     from fints_pipeline.data.exogenous import ExogenousConfig
 
 
-def series_known(locations: Locations) -> Mapping[str, str]:
-    """Return the configured series that files were staged of, and the version of their rows."""
-    from fints_pipeline.data.exogenous import raw_key_of
-
-    lake = locations.lake
-    configs = [_series_config(locations, path.stem) for path in locations.exogenous_configs()]
-    return {
-        config.name: lake.footer(raw_key_of(config)).digest
-        for config in configs
-        if lake.exists(raw_key_of(config))
-    }
-
-
-def series_stale(locations: Locations, name: str) -> tuple[Staleness, ...]:
-    """Return whether the series is missing or out of date."""
-    from fints_pipeline.data.exogenous import partition
-
-    found = partition.stale(locations.lake, _series_config(locations, name))
-    return (found,) if found else ()
-
-
 def series(locations: Locations, name: str) -> Iterator[Verdict | Made]:
     """Make a series from its deliveries, and check it."""
     from fints_pipeline.data.exogenous import partition
 
     started = time.perf_counter()
-    lake, config = locations.lake, _series_config(locations, name)
+    lake, config = locations.lake, series_config(locations, name)
     footer = partition.build(lake, config)
     key, contract = partition.series_key_of(config), partition.contract_of(config)
     yield from _standing(lake, [key], name, holds_what_it_says(lake, [key], contract))
@@ -104,26 +82,6 @@ def up_to_date(
     return Verdict("up_to_date", age <= config.max_age_days, evidence, blocking=False)
 
 
-def news_known(locations: Locations) -> Mapping[str, str]:
-    """Return the subjects that archives hold news about, and the version of their rows."""
-    from fints_pipeline.data.news import partition, subjects
-
-    lake = locations.lake
-    found = {}
-    for subject in subjects(lake):
-        months = lake.months(partition.RAW, partition.FREQUENCY, subject)
-        digests = (lake.footer(partition.raw_key(subject, month)).digest for month in months)
-        found[subject] = text_digest(*digests)
-    return found
-
-
-def news_stale(locations: Locations, subject: str) -> tuple[Staleness, ...]:
-    """Return the subject's months that are missing or out of date."""
-    from fints_pipeline.data.news import partition
-
-    return tuple(found for _, found in partition.stale(locations.lake, subject))
-
-
 def news(locations: Locations, subject: str) -> Iterator[Verdict | Made]:
     """Score a subject's items month by month, those that are missing or out of date, and check."""
     from fints_pipeline.data.news import partition
@@ -159,12 +117,6 @@ def news(locations: Locations, subject: str) -> Iterator[Verdict | Made]:
     metadata |= pictures.of_counts("items a month", counted, (months[0], months[-1]))
     inputs = {name: was for footer in footers for name, was in footer.lineage.inputs.items()}
     yield Made(text_digest(*(footer.digest for footer in footers)), inputs, metadata)
-
-
-def _series_config(locations: Locations, name: str) -> "ExogenousConfig":
-    from fints_pipeline.data.exogenous import ExogenousConfig
-
-    return load_config(locations.exogenous_config(name), ExogenousConfig)
 
 
 def _figures(rows: pd.DataFrame) -> dict[str, float]:

@@ -14,6 +14,7 @@ from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.lineage import Staleness
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs import deliveries
 from fints_pipeline.defs.events import Made, Reporter, Verdict, ends
 from fints_pipeline.defs.partitions import EXOGENOUS, NEWS, check_known
 from fints_pipeline.defs.resources import Project
@@ -46,55 +47,19 @@ class SourceAsset:
     make: Callable[[Locations, str], Iterator[Verdict | Made]]
 
 
-@dataclass(frozen=True)
-class OutdatedSource:
-    """A series or subject with work to do.
-
-    Attributes:
-        asset: `exogenous_series` or `news_items`.
-        job: The job that makes it.
-        name: The series, or the subject.
-        stale: What is missing or out of date, with the reasons.
-    """
-
-    asset: str
-    job: str
-    name: str
-    stale: tuple[Staleness, ...]
-
-    @property
-    def fingerprint(self) -> str:
-        """Names this state of affairs: the same partition stale again later has another one."""
-        parts = (f"{item.key}:{item.reasons}:{item.cause}" for item in self.stale)
-        return text_digest(self.asset, self.name, *parts)
-
-    @property
-    def cause(self) -> str:
-        """The reasons, as one line."""
-        return "; ".join(f"{item.key}: {', '.join(item.reasons)}" for item in self.stale)
-
-
 def sources() -> dict[str, SourceAsset]:
     """Return the assets of what comes from outside, by name."""
     from fints_pipeline.defs import source_stages as stages
 
     series = SourceAsset(
         "exogenous_series", "raw_exogenous", "exogenous", "exogenous series", EXOGENOUS,
-        stages.series_known, stages.series_stale, stages.series,
+        deliveries.series_known, deliveries.series_stale, stages.series,
     )  # fmt: skip
     news = SourceAsset(
         "news_items", "raw_news", "news", "subject of news", NEWS,
-        stages.news_known, stages.news_stale, stages.news,
+        deliveries.news_known, deliveries.news_stale, stages.news,
     )  # fmt: skip
     return {each.name: each for each in (series, news)}
-
-
-def outdated_sources(locations: Locations) -> Iterator[OutdatedSource]:
-    """Yield the series and subjects whose deliveries ask for what the lake does not hold."""
-    for asset in sources().values():
-        for name in asset.known(locations):
-            if stale := asset.stale(locations, name):
-                yield OutdatedSource(asset.name, asset.job, name, stale)
 
 
 def run_source(

@@ -14,15 +14,8 @@ from dagster._core.storage.tags import (
 )
 
 from fints_pipeline.base.errors import KeyNotFoundError
-from fints_pipeline.defs.partitions import (
-    FIRST_MONTH,
-    INSTRUMENTS,
-    MONTHS,
-    SERIES,
-    months_of,
-    period_of,
-    series_partition,
-)
+from fints_pipeline.defs.cadence import FIRST_MONTH, months_of, period_of
+from fints_pipeline.defs.partitions import INSTRUMENTS, MONTHS, SERIES, series_partition
 
 ONLY_TAG = "fints/only"
 """``stale`` lets a run make what is missing or out of date among its partitions, and no other."""

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
-from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
+from fints_pipeline.base.lake import Footer, Lake, series_key
 from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.features.beside import read_frames
 from fints_pipeline.features.config import FeaturesConfig
+from fints_pipeline.features.made_with import made_with
 from fints_pipeline.features.stage import run
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.features import features_contract
-
-CODE_VERSION = "1"
-
-
-def made_with(config: FeaturesConfig) -> Lineage:
-    """Return what a partition made now would say of its code and config."""
-    return Lineage(CODE_VERSION, fingerprint(config))
 
 
 def build(lake: Lake, config: FeaturesConfig, freq: str, instrument: str, month: str) -> Footer:

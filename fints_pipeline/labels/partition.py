@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.frames import to_arrow, to_pandas
-from fints_pipeline.base.lake import Footer, Lake, Lineage, series_key
+from fints_pipeline.base.lake import Footer, Lake, series_key
 from fints_pipeline.base.lake.history import read_surroundings
 from fints_pipeline.base.lake.lineage import digests
 from fints_pipeline.labels.config import LabelsConfig
+from fints_pipeline.labels.made_with import made_with
 from fints_pipeline.labels.stage import run
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.labels import labels_contract
 
-CODE_VERSION = "3"
 CLASSES_NOTE = "classes"
 """Under this name a partition's footer notes the classes of each categorical label, as JSON."""
-
-
-def made_with(config: LabelsConfig) -> Lineage:
-    """Return what a partition made now would say of its code and config."""
-    return Lineage(CODE_VERSION, fingerprint(config))
 
 
 def build(lake: Lake, config: LabelsConfig, freq: str, instrument: str, month: str) -> Footer:

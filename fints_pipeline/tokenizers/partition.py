@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
-from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.frames import to_arrow, to_pandas
-from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
+from fints_pipeline.base.lake import Footer, Lake, TableKey, series_key
 from fints_pipeline.base.lake.lineage import any_before, digests
 from fints_pipeline.base.time import months_between, previous_month
 from fints_pipeline.schemas.bars import BARS
@@ -16,17 +15,11 @@ from fints_pipeline.schemas.tokens import tokens_contract
 from fints_pipeline.tokenizers.brooks import FIELDS
 from fints_pipeline.tokenizers.brooks.tokenizer import SessionMode
 from fints_pipeline.tokenizers.config import NOTE, TokenizeConfig
+from fints_pipeline.tokenizers.made_with import made_with
 from fints_pipeline.tokenizers.run import tokenize_month
 
-CODE_VERSION = "1"
 STATE = "brooks_state"
 GRAMMAR = "grammar"
-
-
-def made_with(config: TokenizeConfig, tick: float | None, session_mode: SessionMode) -> Lineage:
-    """Return what a partition made now would say of its code and config."""
-    settings = {"config": config.model_dump(), "tick": tick, "session_mode": session_mode}
-    return Lineage(CODE_VERSION, fingerprint(settings))
 
 
 def build(

@@ -8,8 +8,9 @@ import pytest
 
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.data.synthetic import make_market
-from fints_pipeline.defs import partitions
-from fints_pipeline.defs.partitions import months_of, period_of, too_many
+from fints_pipeline.defs import cadence
+from fints_pipeline.defs.cadence import months_of, period_of, periods, too_many
+from fints_pipeline.defs.partitions import MONTHS
 
 
 @pytest.mark.parametrize(
@@ -24,11 +25,12 @@ def test_a_month_lies_in_the_period_that_lists_it(months, periods):
 
 
 def test_many_instruments_are_warned_of_before_the_page_is_slow(monkeypatch):
-    months = len(partitions.MONTHS.get_partition_keys())
+    months = len(MONTHS.get_partition_keys())
+    assert periods() == months
     assert too_many(3) is None
-    warning = too_many(partitions.MOST_PARTITIONS // months)
+    warning = too_many(cadence.MOST_PARTITIONS // months)
     assert "FINTS_CADENCE" in warning
-    assert "FINTS_CADENCE=quarter" in too_many(2 * partitions.MOST_PARTITIONS // months)
+    assert "FINTS_CADENCE=quarter" in too_many(2 * cadence.MOST_PARTITIONS // months)
     assert "FINTS_CADENCE=year" in too_many(500)
     assert "lakes of their own" in too_many(5000)
 

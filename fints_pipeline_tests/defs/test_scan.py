@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fints_pipeline.base.lake import Lake, Lineage, series_key, snapshot
-from fints_pipeline.base.lake.snapshot import INDEX, Footers
+from fints_pipeline.base.lake import Lake, Lineage, footers, series_key
+from fints_pipeline.base.lake.footers import INDEX, Footers
 from fints_pipeline.base.lake.tables import tables
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs import reconcile
@@ -96,13 +96,13 @@ def test_what_has_not_changed_is_not_read_again(
     change_bars(locations)
     list(outdated(locations))
     assert len(read) == count + 1
-    assert worked == [EDGE]
+    assert worked == ["synthetic.EDGE", "synthetic.WALKA", "synthetic.WALKB"]
 
 
 def test_the_index_serves_a_fresh_process_and_may_be_lost_or_damaged(
     locations: Locations, made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "LEAST", 1)
+    monkeypatch.setattr(footers, "LEAST", 1)
     lake = locations.lake
     first = Footers(lake).look(tables(lake))
     assert lake.store.exists(INDEX)
@@ -120,7 +120,7 @@ def test_the_index_serves_a_fresh_process_and_may_be_lost_or_damaged(
 def test_a_lake_that_may_not_be_written_is_looked_at(
     locations: Locations, made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "LEAST", 1)
+    monkeypatch.setattr(footers, "LEAST", 1)
     blocked: Path = locations.lake.root / INDEX.parent
     blocked.write_text("a file where the folder would be")
     lake = Lake(os.fspath(locations.lake_root))

@@ -24,14 +24,14 @@ from fints_pipeline.data.exogenous import versions
 from fints_pipeline.data.news import bars_partition
 from fints_pipeline.data.synthetic import make_market
 from fints_pipeline.definitions import build
-from fints_pipeline.defs import causality, sensors, source_noise, source_stages
+from fints_pipeline.defs import causality, deliveries, sensors, source_noise
 from fints_pipeline.defs.building import BUILDS
+from fints_pipeline.defs.deliveries import outdated_sources
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import EXOGENOUS, NEWS, series_partition
 from fints_pipeline.defs.reconcile import outdated
 from fints_pipeline.defs.resources import Project
-from fints_pipeline.defs.sources import outdated_sources
 from fints_pipeline.features.exogenous import Exogenous
 
 EDGE = "synthetic.EDGE"
@@ -333,7 +333,7 @@ def test_a_series_that_is_known_too_early_turns_red(
         "schema_and_digest": True,
         "known_after_its_period": False,
     }
-    config = source_stages._series_config(outside, "fear")
+    config = deliveries.series_config(outside, "fear")
     assert not outside.lake.exists(series_stage.series_key_of(config))
 
 
@@ -386,7 +386,7 @@ def made_again(instrument: Instrument, folder: Path) -> Instrument:
     locations = replace(instrument.locations, lake_root=folder / "lake")
     shutil.copytree(instrument.locations.lake_root, folder / "lake")
     over = Instrument(locations, EDGE)
-    series_stage.build(over.lake, source_stages._series_config(locations, "fear"))
+    series_stage.build(over.lake, deliveries.series_config(locations, "fear"))
     for asset in ("news_bars", "features"):
         BUILDS[asset](over, MONTHS[1])
     return over
@@ -435,7 +435,7 @@ def test_a_series_without_its_lag_turns_features_red(
     assert not found.passed
     assert "column fear_close" in found.to_markdown()
     monkeypatch.setattr(versions, "resolve", series_stage.resolve)
-    config = source_stages._series_config(over.locations, "fear")
+    config = deliveries.series_config(over.locations, "fear")
     assert not source_noise.series_is_causal(over.lake, config).passed
 
 

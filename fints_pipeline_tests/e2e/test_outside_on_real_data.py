@@ -14,9 +14,9 @@ from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.definitions import build
+from fints_pipeline.defs.deliveries import outdated_sources
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.reconcile import outdated
-from fints_pipeline.defs.sources import outdated_sources
 
 pytestmark = pytest.mark.shared_data
 

@@ -186,6 +186,10 @@ class Lake:
         keys = (series_key(table, freq, instrument, month) for month in months)
         return pa.concat_tables([self.read(key, columns) for key in keys])
 
+    def frequencies(self, table: str) -> list[str]:
+        """Return the frequencies that ``table`` has partitions at, sorted."""
+        return self.values(table, (), "freq")
+
     def instruments(self, table: str, freq: str) -> list[str]:
         """Return the instruments that have partitions of ``table`` at ``freq``, sorted."""
         return self.values(table, (("freq", freq),), "instrument")

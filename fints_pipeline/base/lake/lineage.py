@@ -5,6 +5,7 @@ Dagster's badge stops at 100 upstream keys; footers know every input by digest, 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -36,6 +37,14 @@ class Known(Protocol):
 
     def carried(self, key: TableKey) -> str:
         """Return the digest of what one that is hands on; empty where it hands on nothing."""
+        ...
+
+    def frequencies(self, table: str) -> list[str]:
+        """Return the frequencies at which there are partitions of a table, sorted."""
+        ...
+
+    def instruments(self, table: str, freq: str) -> list[str]:
+        """Return the instruments that there are partitions of, sorted."""
         ...
 
     def months(self, table: str, freq: str, instrument: str) -> list[str]:
@@ -127,10 +136,11 @@ def _digest(lake: Known, key: TableKey) -> str:
     if name == "month" and mark:
         month = value.removeprefix(mark)
         series = key.table, key["freq"], key["instrument"]
-        earlier = [known for known in lake.months(*series) if known < month]
-        if not earlier:
+        months = lake.months(*series)
+        place = bisect_left(months, month)
+        if not place:
             return ABSENT
-        key = TableKey(key.table, (*key.parts[:-1], (name, earlier[-1])))
+        key = TableKey(key.table, (*key.parts[:-1], (name, months[place - 1])))
     if not lake.exists(key):
         return ABSENT
     return lake.carried(key) if mark == _CARRIED else lake.digest(key)
@@ -140,13 +150,18 @@ _PARTS = {"predictions": ("experiment", "fold")}
 _SERIES = ("freq", "instrument", "month")
 
 
+def is_well_named(name: str) -> bool:
+    """Return whether an input's name has the parts that its table's partitions have."""
+    table = name.partition("/")[0]
+    return name.count("/") == len(_PARTS.get(table, _SERIES))
+
+
 def _parse(name: str) -> TableKey | None:
     table, _, rest = name.partition("/")
-    names = _PARTS.get(table, _SERIES)
-    values = rest.split("/")
-    if len(values) != len(names):
+    if not is_well_named(name):
         return None
-    return TableKey(table, tuple(zip(names, values, strict=True)))
+    names = _PARTS.get(table, _SERIES)
+    return TableKey(table, tuple(zip(names, rest.split("/"), strict=True)))
 
 
 def _reason(name: str, was: str, now: str) -> str:

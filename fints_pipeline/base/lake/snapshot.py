@@ -1,195 +1,218 @@
-"""What all footers of a lake say at one moment, each read again only where its file changed.
-
-Asking the lake about every partition opens every file. A snapshot walks the folders, or lists the
-bucket, and takes what it knows from the look before: in this process, or from an index that is kept
-in the lake as ``.index/footers.parquet``. The index is a cache: an entry counts only while the
-file's stamp (inode, time and size, or ETag) is the same, so a lost, old or damaged one costs time.
-"""
+"""What all footers of a lake say at one moment, as columns."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable
-from functools import lru_cache
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
-from fints_pipeline.base.errors import LakeError
-from fints_pipeline.base.lake.footer import FOOTER_KEY, Footer, Lineage
+from fints_pipeline.base.lake.footer import Footer, Lineage
 from fints_pipeline.base.lake.keys import TableKey, decode_part
-from fints_pipeline.base.lake.lake import DATA_FILE, Lake
-
-INDEX = PurePosixPath(".index/footers.parquet")
-LEAST = 1000
-"""Partitions below which the index is not worth its file."""
-_MOST_UNSAVED = 500
-_LAYOUT = b"2"
-_COLUMNS = ("path", "stamp", "digest", "carried", "code", "config", "inputs")
-_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in _COLUMNS],
-    metadata={b"layout": _LAYOUT},
+from fints_pipeline.base.lake.lineage import (
+    ABSENT,
+    current_digest,
+    is_well_named,
+    stands_for_another,
 )
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("stamp", pa.string()),
+        ("digest", pa.string()),
+        ("carried", pa.string()),
+        ("code", pa.string()),
+        ("config", pa.string()),
+        ("inputs", pa.list_(pa.string())),
+        ("used", pa.list_(pa.string())),
+    ]
+)
+"""Columns of a snapshot: `Entry`, one row a partition."""
 
 
 class Entry(NamedTuple):
     """What is kept of one partition: its file's stamp and what its footer says of its making.
 
-    ``inputs`` is JSON, since few of them are ever looked at.
+    Attributes:
+        path: Its folder, relative to the lake's root.
+        stamp: Another one whenever the file has been replaced.
+        digest: Of its content.
+        carried: Of what it hands on.
+        code: Version of the code that made it.
+        config: Fingerprint of the config.
+        inputs: Name of each input, ascending.
+        used: The digest of each that it was made from.
     """
 
+    path: str
     stamp: str
     digest: str
     carried: str
     code: str
     config: str
-    inputs: str
+    inputs: tuple[str, ...]
+    used: tuple[str, ...]
+
+    @classmethod
+    def of(cls, path: str, stamp: str, footer: Footer) -> Entry:
+        """Return what is kept of a footer."""
+        made = footer.lineage
+        names = tuple(sorted(made.inputs))
+        used = tuple(made.inputs[name] for name in names)
+        own = (footer.digest, footer.carried, made.code_version, made.config_fingerprint)
+        return cls(path, stamp, *own, names, used)
+
+
+def table_of(entries: Sequence[Entry]) -> pa.Table:
+    """Return entries as columns."""
+    columns = zip(*entries, strict=True) if entries else ([] for _ in SCHEMA)
+    arrays = [pa.array(one, field.type) for one, field in zip(columns, SCHEMA, strict=True)]
+    return pa.table(arrays, schema=SCHEMA)
 
 
 class Snapshot:
     """Partitions as they were at a look.
 
     Args:
-        entries: By the path of the partition's folder, relative to the lake's root.
+        table: In the columns of `SCHEMA`, each of one chunk.
     """
 
-    def __init__(self, entries: dict[str, Entry]) -> None:
-        self._entries: dict[str, Entry] = {}
-        self._months: dict[str, list[str]] = defaultdict(list)
-        for path, entry in entries.items():
-            name = _name(path)
-            self._entries[name] = entry
-            series, _, month = name.rpartition("/")
-            self._months[series].append(month)
-        for months in self._months.values():
-            months.sort()
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
 
     def exists(self, key: TableKey) -> bool:
         """Return whether the partition was there."""
-        return str(key) in self._entries
+        return str(key) in self._rows
 
     def digest(self, key: TableKey) -> str:
         """Return the digest of a partition that was there."""
-        return self._entries[str(key)].digest
+        return self._digest[self._rows[str(key)]]
 
     def carried(self, key: TableKey) -> str:
         """Return the digest of what a partition that was there hands on."""
-        return self._entries[str(key)].carried
+        return self._carried[self._rows[str(key)]]
 
     def lineage(self, key: TableKey) -> Lineage:
         """Return where a partition that was there came from."""
-        entry = self._entries[str(key)]
-        return Lineage(entry.code, entry.config, json.loads(entry.inputs))
+        row = self._rows[str(key)]
+        names, used = (self._table.column(name)[row].as_py() for name in ("inputs", "used"))
+        return Lineage(self._code[row], self._config[row], dict(zip(names, used, strict=True)))
+
+    def stamps(self) -> Iterable[tuple[str, str]]:
+        """Return each partition's name, as lineage spells it, with its file's stamp."""
+        return zip(self._named[0], _texts(self._table.column("stamp")), strict=True)
 
     def months(self, table: str, freq: str, instrument: str) -> list[str]:
         """Return the months that were there, ascending."""
         return self._months.get(f"{table}/{freq}/{instrument}", [])
 
-    def stamps(self) -> Iterable[tuple[str, str]]:
-        """Return each partition's name, as lineage spells it, with its file's stamp."""
-        return ((name, entry.stamp) for name, entry in self._entries.items())
+    def frequencies(self, table: str) -> list[str]:
+        """Return the frequencies at which a table had partitions, sorted."""
+        return sorted({freq for freq, _ in self._series(table)})
 
+    def instruments(self, table: str, freq: str | None = None) -> list[str]:
+        """Return the instruments that had partitions of a table, at one frequency or any."""
+        return sorted({name for own, name in self._series(table) if freq in (None, own)})
 
-class Footers:
-    """Takes snapshots of a lake, and keeps the index.
+    def is_current(self, name: str, expected: Lineage) -> bool:
+        """Return whether `lineage.staleness` would find nothing; quickly, since most often so.
 
-    Args:
-        lake: The lake.
-    """
-
-    def __init__(self, lake: Lake) -> None:
-        self._lake = lake
-        self._known: dict[str, Entry] | None = None
-        self._last: Snapshot | None = None
-        self._unsaved = 0
-
-    def look(self, tables: Iterable[str]) -> Snapshot:
-        """Return what some tables hold now: the last snapshot itself, if nothing has changed.
-
-        Raises:
-            LakeError: a partition is damaged, or the lake cannot be read.
+        Args:
+            name: A partition, as lineage spells it.
+            expected: Its code version and config fingerprint must be these.
         """
-        known = self._load() if self._known is None else self._known
-        found: dict[str, Entry] = {}
-        changed = self._last is None
-        for table in tables:
-            for path, stamp in self._lake.store.stamps(PurePosixPath(table), DATA_FILE):
-                entry = known.get(path)
-                if entry is None or entry.stamp != stamp:
-                    entry = self._read(path, stamp)
-                    self._unsaved += 1
-                    changed = True
-                if entry is not None:
-                    found[path] = entry
-        self._known = found
-        if self._last is not None and not changed and len(found) == len(known):
-            return self._last
-        if len(found) >= LEAST and self._unsaved > min(_MOST_UNSAVED, len(found) // 20):
-            self._save(found)
-        self._last = Snapshot(found)
-        return self._last
-
-    def _read(self, path: str, stamp: str) -> Entry | None:
-        """Return what a footer says; None if the file has gone since it was listed."""
-        try:
-            local = self._lake.store.fetch(PurePosixPath(path) / DATA_FILE)
-            metadata = pq.read_metadata(local).metadata or {}
-        except FileNotFoundError:
-            return None
-        except (pa.ArrowException, OSError) as error:
-            raise LakeError(f"the partition cannot be read: {error}", where=path) from None
-        if FOOTER_KEY not in metadata:
-            raise LakeError("the file was not written by this project", where=path)
-        footer = Footer.from_json(metadata[FOOTER_KEY], path)
-        made = footer.lineage
-        inputs = json.dumps(dict(made.inputs), sort_keys=True)
-        return Entry(
-            stamp,
-            footer.digest,
-            footer.carried,
-            made.code_version,
-            made.config_fingerprint,
-            inputs,
+        row = self._rows.get(name)
+        return (
+            row is not None
+            and self._unchanged[row]
+            and self._code[row] == expected.code_version
+            and self._config[row] == expected.config_fingerprint
         )
 
-    def _load(self) -> dict[str, Entry]:
-        try:
-            table = pq.read_table(self._lake.store.fetch(INDEX))
-        except (FileNotFoundError, pa.ArrowException, OSError):
-            return {}  # a cache: without it every footer is read once
-        if (table.schema.metadata or {}).get(b"layout") != _LAYOUT:
-            return {}
-        columns = [table[name].to_pylist() for name in _SCHEMA.names]
-        return {path: Entry(*rest) for path, *rest in zip(*columns, strict=True)}
+    def _series(self, table: str) -> Iterator[tuple[str, str]]:
+        """Yield frequency and instrument of a table's series."""
+        start = f"{table}/"
+        for series in self._months:
+            freq, slash, name = series.removeprefix(start).partition("/")
+            if slash and series.startswith(start):
+                yield freq, name
 
-    def _save(self, entries: dict[str, Entry]) -> None:
-        rows = [(path, *entry) for path, entry in entries.items()]
-        columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-        try:
-            with self._lake.store.replacing(INDEX) as temporary:
-                pq.write_table(pa.table(columns, schema=_SCHEMA), temporary, compression="zstd")
-        except LakeError:
-            return  # a lake that is full or may only be read is looked at all the same
-        self._unsaved = 0
+    @cached_property
+    def _named(self) -> tuple[list[str], dict[str, list[str]]]:
+        """Each partition as lineage spells it, and each series' months."""
+        names = []
+        months: dict[str, list[str]] = defaultdict(list)
+        before = series = ""
+        for path in _texts(self._table.column("path")):
+            folder, _, own = path.rpartition("/")
+            if folder != before:
+                before, series = folder, _name(folder)
+            month = _value(own)
+            names.append(f"{series}/{month}")
+            months[series].append(month)
+        for known in months.values():
+            known.sort()
+        return names, dict(months)
+
+    @property
+    def _months(self) -> dict[str, list[str]]:
+        return self._named[1]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self._named[0])}
+
+    @cached_property
+    def _digest(self) -> list[str]:
+        return _texts(self._table.column("digest"))
+
+    @cached_property
+    def _carried(self) -> list[str]:
+        return _texts(self._table.column("carried"))
+
+    @cached_property
+    def _code(self) -> list[str]:
+        return _texts(self._table.column("code"))
+
+    @cached_property
+    def _config(self) -> list[str]:
+        return _texts(self._table.column("config"))
+
+    @cached_property
+    def _unchanged(self) -> list[bool]:
+        """Whether each partition's inputs are what it was made from."""
+        inputs = self._table.column("inputs").combine_chunks()
+        used = self._table.column("used").combine_chunks().flatten()
+        named = inputs.flatten().dictionary_encode()
+        now = [self._now(name) for name in named.dictionary.to_pylist()]
+        found = pa.array(now, pa.string()).take(named.indices)
+        changed = pc.list_parent_indices(inputs).filter(pc.not_equal(found, used))
+        unchanged = np.ones(len(inputs), dtype=np.bool_)
+        unchanged[changed.to_numpy()] = False
+        answer: list[bool] = unchanged.tolist()
+        return answer
+
+    def _now(self, name: str) -> str:
+        """Return `current_digest` of an input, without a key for each of them."""
+        if stands_for_another(name):
+            return current_digest(self, name)
+        row = self._rows.get(name)
+        return ABSENT if row is None or not is_well_named(name) else self._digest[row]
 
 
-@lru_cache(maxsize=4)
-def footers_of(location: str, root: str) -> Footers:
-    """Return what this process keeps of a lake's footers from one look to the next.
-
-    Args:
-        location: The lake's address.
-        root: Its folder on this machine.
-    """
-    return Footers(Lake(location))
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    texts: list[str] = column.to_pylist()
+    return texts
 
 
-def _name(path: str) -> str:
-    """Return a partition's name, as lineage spells it, from its folder."""
-    table, *parts = path.split("/")
+def _name(folder: str) -> str:
+    """Return a folder as lineage spells it."""
+    table, *parts = folder.split("/")
     return "/".join((table, *map(_value, parts)))
 
 

@@ -240,8 +240,9 @@ class FolderStore:
 
     def stamps(self, path: PurePosixPath, name: str) -> Iterator[tuple[str, str]]:
         """Ask for the file in each folder; look inside only where there is none."""
-        start = len(str(self.root / "_")) - 1  # a root "." is not part of what is found
-        return ((found[start:], stamp) for found, stamp in _stamps(str(self.root / path), name))
+        found: list[tuple[str, str]] = []
+        _stamp(str(self.root / path), str(path), name, found)
+        return iter(found)
 
     def contents(self, path: PurePosixPath) -> Iterator[Stored]:
         """Walk the folder; what goes away meanwhile is left out."""
@@ -296,19 +297,25 @@ def _is_temporary(name: str) -> bool:
     return name.startswith(TEMPORARY_PREFIX)
 
 
-def _stamps(folder: str, name: str) -> Iterator[tuple[str, str]]:
+def _stamp(folder: str, relative: str, name: str, found: list[tuple[str, str]]) -> None:
+    """Append what `Store.stamps` yields of a folder; paths from an open folder are quick."""
     try:
-        with os.scandir(folder) as entries:
-            inside = sorted(one.path for one in entries if "=" in one.name and one.is_dir())
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for path in inside:
-        try:
-            status = os.stat(f"{path}/{name}")
-        except FileNotFoundError:
-            yield from _stamps(path, name)
-        else:
-            yield path, f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+    try:
+        with os.scandir(descriptor) as entries:
+            inside = sorted(one.name for one in entries if "=" in one.name and one.is_dir())
+        for own in inside:
+            try:
+                status = os.stat(f"{own}/{name}", dir_fd=descriptor)
+            except FileNotFoundError:
+                _stamp(f"{folder}/{own}", f"{relative}/{own}", name, found)
+            else:
+                stamp = f"{status.st_ino}-{status.st_mtime_ns}-{status.st_size}"
+                found.append((f"{relative}/{own}", stamp))
+    finally:
+        os.close(descriptor)
 
 
 def open_store(location: Path | str) -> Store:

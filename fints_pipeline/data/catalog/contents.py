@@ -11,12 +11,15 @@ from typing import Any
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.time import minutes
 from fints_pipeline.data.catalog.contracts import contract_of
-from fints_pipeline.data.catalog.coverage import Coverage, coverage_of
+from fints_pipeline.data.catalog.coverage import Coverage, accounts_of, coverage_of
 from fints_pipeline.data.catalog.inventory import EVENTS, Inventory, Partition
 from fints_pipeline.data.catalog.names import instruments_of, one_of
 from fints_pipeline.data.catalog.renames import Renames, renames_of
 from fints_pipeline.data.catalog.views import views_of
 from fints_pipeline.data.tickers import TickerHistory
+
+Series = dict[tuple[str, str, str], list[Partition]]
+"""Partitions by table, instrument and frequency."""
 
 
 class Contents:
@@ -30,6 +33,7 @@ class Contents:
         self.lake = lake
         self._inventory = Inventory(lake, is_indexed=True)
         self._renamed: tuple[int, Renames] | None = None
+        self._grouped: tuple[int, Series] | None = None
 
     def one_look(self) -> AbstractContextManager[None]:
         """Answer all that is asked inside the block from one look at the lake, at its start."""
@@ -47,7 +51,7 @@ class Contents:
 
     def tables(self) -> list[str]:
         """Return the tables that have partitions."""
-        return sorted({one.key.table for one in self.partitions()})
+        return sorted({table for table, _, _ in self._series()})
 
     def datasets(self) -> list[str]:
         """Return the data sets that have bars."""
@@ -55,8 +59,8 @@ class Contents:
 
     def instruments(self, freq: str | None = None, table: str = "bars") -> list[str]:
         """Return the instruments, ``dataset.SYMBOL``, that a table has, at one frequency or any."""
-        found = (one for one in self.partitions(table) if freq in (None, one.part("freq")))
-        return sorted({one.part("instrument") for one in found} - {""})
+        found = {name for own, name, at in self._series() if own == table and freq in (None, at)}
+        return sorted(found - {""})
 
     def symbols(self, dataset: str, freq: str | None = None) -> list[str]:
         """Return the symbols of a data set that have bars.
@@ -70,11 +74,11 @@ class Contents:
 
     def frequencies(self, symbol: str | None = None, table: str = "bars") -> list[str]:
         """Return the frequencies that a table has, of one instrument or of any, ascending."""
-        found = self.partitions(table)
+        found = {(name, freq) for own, name, freq in self._series() if own == table}
         if symbol is not None:
-            name = self._named(symbol, {one.part("instrument") for one in found} - {""})
-            found = [one for one in found if one.part("instrument") == name]
-        return sorted({one.part("freq") for one in found} - {""}, key=_length)
+            name = self._named(symbol, {own for own, _ in found} - {""})
+            found = {(own, freq) for own, freq in found if own == name}
+        return sorted({freq for _, freq in found} - {""}, key=_length)
 
     def coverage(
         self,
@@ -88,17 +92,22 @@ class Contents:
         Raises:
             KeyNotFoundError: a name does not exist; the message names near ones.
         """
-        found = [one for one in coverage_of(self.partitions()) if table in (None, one.table)]
+        series = self._series()
+        found = [one for one in sorted(series) if one[1] and table in (None, one[0])]
         if dataset is not None:
-            one_of(dataset, {one.dataset for one in found}, "data set")
-            found = [one for one in found if one.dataset == dataset]
+            one_of(dataset, {name.partition(".")[0] for _, name, _ in found}, "data set")
+            found = [one for one in found if one[1].partition(".")[0] == dataset]
         if symbol is not None:
-            name = self._named(symbol, {one.instrument for one in found})
-            found = [one for one in found if one.instrument == name]
+            own = self._named(symbol, {name for _, name, _ in found})
+            found = [one for one in found if one[1] == own]
         if freq is not None:
-            one_of(freq, {one.freq for one in found}, "frequency")
-            found = [one for one in found if one.freq == freq]
-        return found
+            one_of(freq, {at for _, _, at in found}, "frequency")
+            found = [one for one in found if one[2] == freq]
+        names = {name for own, name, _ in found if own == "bars"}
+        accounts = accounts_of(
+            one for key, each in series.items() if key[1] in names for one in each
+        )
+        return [coverage_of(series[one], accounts.get(one[1], {})) for one in found]
 
     def quality(self, symbol: str) -> dict[str, dict[str, Any]]:
         """Return cleaning's account of an instrument by month.
@@ -131,8 +140,8 @@ class Contents:
         Raises:
             KeyNotFoundError: there is no such table.
         """
-        known = {one.key.table: one.schema for one in self.partitions()}
-        arrow = known[one_of(table, known, "table")]
+        one_of(table, self.tables(), "table")
+        arrow = self.partitions(table)[-1].schema
         contract = contract_of(table, arrow.names)
         if contract is not None:
             return contract.describe()
@@ -153,6 +162,17 @@ class Contents:
 
     def _named(self, symbol: str, known: Collection[str]) -> str:
         return instruments_of(symbol, known, self._renames())[0]
+
+    def _series(self) -> Series:
+        """Return the partitions by table, instrument and frequency."""
+        found = self._inventory.look()
+        if self._grouped is None or self._grouped[0] != self._inventory.version:
+            series: Series = {}
+            for one in found:
+                own = (one.key.table, one.part("instrument"), one.part("freq"))
+                series.setdefault(own, []).append(one)
+            self._grouped = self._inventory.version, series
+        return self._grouped[1]
 
     def _renames(self) -> Renames:
         found = self._inventory.look()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -79,20 +79,22 @@ class Coverage:
         return content
 
 
-def coverage_of(partitions: Iterable[Partition]) -> list[Coverage]:
-    """Return the coverage of every series among ``partitions``, by table, instrument, frequency."""
-    series: dict[tuple[str, str, str], list[Partition]] = defaultdict(list)
+def accounts_of(partitions: Iterable[Partition]) -> dict[str, dict[str, Account]]:
+    """Return cleaning's account of each instrument's months, of those that carry one."""
     accounts: dict[str, dict[str, Account]] = defaultdict(dict)
     for one in partitions:
-        if not one.part("instrument"):
-            continue
-        series[one.key.table, one.part("instrument"), one.part("freq")].append(one)
-        if one.quality is not None:
+        if one.key.table == "bars" and one.quality is not None:
             accounts[one.part("instrument")][one.part("month")] = one.quality
-    return [_coverage(found, accounts[name]) for (_, name, _), found in sorted(series.items())]
+    return accounts
 
 
-def _coverage(found: list[Partition], accounts: Mapping[str, Account]) -> Coverage:
+def coverage_of(found: Sequence[Partition], accounts: Mapping[str, Account]) -> Coverage:
+    """Return the coverage of a series.
+
+    Args:
+        found: Its partitions.
+        accounts: Cleaning's account of the instrument's months.
+    """
     key = found[0].key
     months = tuple(sorted(one.part("month") for one in found))
     known = [accounts[month] for month in months if month in accounts]
@@ -119,7 +121,7 @@ def _coverage(found: list[Partition], accounts: Mapping[str, Account]) -> Covera
     )
 
 
-def _edges(found: list[Partition], names: tuple[str, ...], side: int) -> list[datetime]:
+def _edges(found: Sequence[Partition], names: tuple[str, ...], side: int) -> list[datetime]:
     """Return one end of each partition's time, by the first of these columns that it has."""
     edges = []
     for one in found:

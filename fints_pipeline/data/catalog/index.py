@@ -74,21 +74,46 @@ def is_worth_saving(files: int, read: int) -> bool:
     return files >= LEAST and read > min(_MOST_UNSAVED, files // 20)
 
 
-def load(root: Path) -> dict[str, Row]:
-    """Return the rows by path, relative to the lake's folder; empty without a sound index."""
+class Rows:
+    """The rows of an index by path; their texts stay columns until one is asked for.
+
+    Args:
+        table: The index, in the columns of its schema.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        paths, inodes, times, sizes = (table[name].to_pylist() for name in _SCHEMA.names[:4])
+        self._stamps = dict(zip(paths, zip(inodes, times, sizes, strict=True), strict=True))
+        self._places = {path: place for place, path in enumerate(paths)}
+        self._texts = [table[name].combine_chunks() for name in _SCHEMA.names[4:]]
+
+    def __contains__(self, file: tuple[str, Stamp]) -> bool:
+        """Return whether the index knows a file by path and stamp."""
+        path, stamp = file
+        return self._stamps.get(path) == stamp
+
+    def __getitem__(self, path: str) -> Row:
+        """Return the row of a path, relative to the lake's folder."""
+        place = self._places[path]
+        return Row(self._stamps[path], *(column[place].as_py() for column in self._texts))
+
+    def has_quality(self, path: str) -> bool:
+        """Return whether the row of a path has an account."""
+        return bool(self._texts[-1][self._places[path]].is_valid)
+
+
+def load(root: Path) -> Rows:
+    """Return what the index knows; nothing without a sound one."""
+    empty = _SCHEMA.empty_table()
     try:
-        table = pq.read_table(root / INDEX)
-        if not table.schema.equals(_SCHEMA, check_metadata=False) or (
-            (table.schema.metadata or {}).get(b"layout") != _SCHEMA.metadata[b"layout"]
-        ):
-            return {}
-        columns = [table[name].to_pylist() for name in _SCHEMA.names]
+        table = pq.read_table(
+            root / INDEX, read_dictionary=["schema"], page_checksum_verification=True
+        )
+        layout = (table.schema.metadata or {}).get(b"layout")
+        is_sound = table.column_names == _SCHEMA.names and layout == _SCHEMA.metadata[b"layout"]
+        return Rows(table if is_sound else empty)
     except (pa.ArrowException, OSError, ValueError):
-        return {}  # a cache: without it every file is opened once
-    paths, inodes, times, sizes, *kept = columns
-    stamps = zip(inodes, times, sizes, strict=True)
-    rows = map(Row, stamps, *kept)
-    return dict(zip(paths, rows, strict=True))
+        return Rows(empty)  # a cache: without it every file is opened once
 
 
 def save(root: Path, rows: Mapping[str, Row]) -> None:
@@ -98,7 +123,7 @@ def save(root: Path, rows: Mapping[str, Row]) -> None:
     try:
         table = pa.table([pa.array(one, field.type) for one, field in columns], schema=_SCHEMA)
         with replacing(root / INDEX) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     except (LakeError, UnicodeEncodeError):
         return  # also where a folder's name is no text: the files are looked at all the same
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +23,7 @@ from fints_pipeline.base.lake.keys import decode_part
 from fints_pipeline.base.lake.lake import DATA_FILE
 from fints_pipeline.base.lake.tables import tables
 from fints_pipeline.data.catalog import index
-from fints_pipeline.data.catalog.index import Row, Stamp
+from fints_pipeline.data.catalog.index import Ranges, Row, Rows, Stamp
 
 EVENTS = "event"
 """What stands for the frequency of tables that have none."""
@@ -32,33 +32,83 @@ DAMAGE = (pa.ArrowException, OSError, ValueError, TypeError, LookupError, Overfl
 """What reading a damaged Parquet file was seen to raise."""
 
 _QUALITY = "quality"
+Quality = dict[str, Any] | None
 
 
-@dataclass(frozen=True)
-class Partition:
-    """One file of a table.
+class Told(NamedTuple):
+    """What a partition's file says of itself.
 
     Attributes:
-        key: Its key.
-        path: Its file.
-        size: Bytes.
-        footer: What it says of itself; of ``extra``, which may be large, the names only.
+        footer: The lake's part; of ``extra``, which may be large, the names only.
         schema: Its columns.
         ranges: Smallest and largest value of each time stamp column that has any.
         quality: Cleaning's account of the month, where the partition carries it.
     """
 
-    key: TableKey
-    path: Path
-    size: int
     footer: Footer
     schema: pa.Schema
-    ranges: dict[str, tuple[datetime, datetime]]
-    quality: dict[str, Any] | None
+    ranges: Ranges
+    quality: Quality
+
+
+class Partition:
+    """One file of a table; what it says of itself is parsed when it is asked for.
+
+    Args:
+        key: Its key.
+        path: Its file.
+        size: Bytes.
+        told: Returns what the file says of itself; called once at most.
+        has_quality: Returns whether it carries cleaning's account, where that is told quicker.
+
+    Attributes:
+        key: Its key.
+        path: Its file.
+        size: Bytes.
+    """
+
+    def __init__(
+        self,
+        key: TableKey,
+        path: Path,
+        size: int,
+        told: Callable[[], Told],
+        has_quality: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.key = key
+        self.path = path
+        self.size = size
+        self._tell = told
+        self._has_quality = has_quality
+
+    @cached_property
+    def told(self) -> Told:
+        """What the file says of itself."""
+        return self._tell()
+
+    @property
+    def footer(self) -> Footer:
+        """What it says of itself; of ``extra``, which may be large, the names only."""
+        return self.told.footer
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns."""
+        return self.told.schema
+
+    @property
+    def ranges(self) -> Ranges:
+        """Smallest and largest value of each time stamp column that has any."""
+        return self.told.ranges
+
+    @property
+    def quality(self) -> Quality:
+        """Cleaning's account of the month, where the partition carries it."""
+        return self.told.quality if self._has_quality() else None
 
     def part(self, name: str) -> str:
         """Return a part of the key, or ``""`` where it has none of that name."""
-        return dict(self.key.parts).get(name, "")
+        return next((value for own, value in self.key.parts if own == name), "")
 
 
 class Inventory:
@@ -79,7 +129,7 @@ class Inventory:
         self.damaged: dict[Path, str] = {}
         self.version = 0
         self._found: dict[str, tuple[Stamp, Partition]] = {}
-        self._indexed: dict[str, Row] | None = None if is_indexed else {}
+        self._indexed: Rows | None = None
         self._is_indexed = is_indexed
         self._start = len(str(lake.root / "_")) - 1  # a root "." is not part of its files' paths
         self._unsaved = 0
@@ -103,7 +153,7 @@ class Inventory:
             return self._held
         before, damaged = self._found, dict(self.damaged)
         self._found, self.damaged = {}, {}
-        if self._indexed is None:
+        if self._is_indexed and not before:
             self._indexed = index.load(self.lake.root)
         for name, stamp in _files(self.lake):
             known = before.get(name)
@@ -111,7 +161,7 @@ class Inventory:
                 known = self._from_index(name, stamp) or self._from_file(name, stamp)
             if known is not None:
                 self._found[name] = known
-        self._indexed = {}  # what it knew of files that are still the same is in `_found`
+        self._indexed = None  # what it knew of files that are still the same is in `_found`
         if self._is_indexed and index.is_worth_saving(len(self._found), self._unsaved):
             self._save()
         if _stamps(before) != _stamps(self._found) or damaged != self.damaged:
@@ -119,13 +169,13 @@ class Inventory:
         return [partition for _, partition in self._found.values()]
 
     def _from_index(self, name: str, stamp: Stamp) -> tuple[Stamp, Partition] | None:
-        row = self._indexed.get(self._relative(name)) if self._indexed else None
-        if row is None or row.stamp != stamp:
+        relative = self._relative(name)
+        if self._indexed is None or (relative, stamp) not in self._indexed:
             return None
-        try:
-            return stamp, _partition(_key(self._relative(name)), Path(name), row)
-        except (LakeError, *DAMAGE, AttributeError):
-            return None  # the index is damaged: the file itself is asked
+        key, path = _key(relative), Path(name)
+        told = partial(_told, self._indexed, relative, key, path)
+        has_quality = partial(self._indexed.has_quality, relative)
+        return stamp, Partition(key, path, stamp[2], told, has_quality)
 
     def _from_file(self, name: str, stamp: Stamp) -> tuple[Stamp, Partition] | None:
         path = Path(name)
@@ -161,17 +211,18 @@ def _row(stamp: Stamp, partition: Partition) -> Row:
     )
 
 
-def _partition(key: TableKey, path: Path, row: Row) -> Partition:
-    """Return the partition that `_row` was made of."""
-    return Partition(
-        key,
-        path,
-        row.stamp[2],
-        Footer.from_json(row.footer, str(path)),
-        _schema(row.schema),
-        index.ranges_from_json(row.ranges),
-        None if row.quality is None else json.loads(row.quality),
-    )
+def _told(rows: Rows, name: str, key: TableKey, path: Path) -> Told:
+    """Return what `_row` was made of; where the index is damaged, the file itself is asked."""
+    try:
+        row = rows[name]
+        return Told(
+            Footer.from_json(row.footer, str(path)),
+            _schema(row.schema),
+            index.ranges_from_json(row.ranges),
+            None if row.quality is None else json.loads(row.quality),
+        )
+    except (LakeError, *DAMAGE, AttributeError):
+        return read_partition(key, path).told
 
 
 @lru_cache(maxsize=1024)
@@ -194,15 +245,8 @@ def read_partition(key: TableKey, path: Path) -> Partition:
     footer = footer_of(schema, path)
     quality = _quality(footer)
     light = replace(footer, extra=dict.fromkeys(footer.extra, ""), notes={})
-    return Partition(
-        key,
-        path,
-        path.stat().st_size,
-        light,
-        schema.remove_metadata(),
-        ranges,
-        quality,
-    )
+    told = Told(light, schema.remove_metadata(), ranges, quality)
+    return Partition(key, path, path.stat().st_size, lambda: told)
 
 
 def footer_of(schema: pa.Schema, path: Path) -> Footer:
@@ -223,20 +267,39 @@ def _files(lake: Lake) -> Iterator[tuple[str, Stamp]]:
         yield from _below(str(lake.root / table))
 
 
-def _below(folder: str) -> Iterator[tuple[str, Stamp]]:
-    """Yield the partitions' files in path order; what goes away meanwhile is left out."""
+def _below(folder: str) -> list[tuple[str, Stamp]]:
+    """Return the partitions' files in path order; what goes away meanwhile is left out."""
+    found: list[tuple[str, Stamp]] = []
     try:
-        with os.scandir(folder) as entries:
-            inside = sorted(entries, key=lambda entry: entry.name)
-    except FileNotFoundError:
-        return
-    for entry in inside:
-        if "=" in entry.name and entry.is_dir():
-            yield from _below(entry.path)
-        elif entry.name == DATA_FILE:
-            with contextlib.suppress(FileNotFoundError):
-                status = entry.stat()
-                yield entry.path, (status.st_ino, status.st_mtime_ns, status.st_size)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    try:
+        with os.scandir(descriptor) as entries:
+            inside = sorted(
+                one.name
+                for one in entries
+                if one.name == DATA_FILE or ("=" in one.name and one.is_dir())
+            )
+        for name in inside:
+            if name == DATA_FILE:
+                with contextlib.suppress(FileNotFoundError):
+                    found.append((f"{folder}/{name}", _stamp(name, descriptor)))
+            else:
+                try:
+                    stamp = _stamp(f"{name}/{DATA_FILE}", descriptor)
+                except FileNotFoundError:
+                    found += _below(f"{folder}/{name}")
+                else:
+                    found.append((f"{folder}/{name}/{DATA_FILE}", stamp))
+    finally:
+        os.close(descriptor)
+    return found
+
+
+def _stamp(name: str, folder: int) -> Stamp:
+    status = os.stat(name, dir_fd=folder)
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _key(path: str) -> TableKey:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fints_pipeline.base.frames import to_arrow, to_pandas
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
-from fints_pipeline.base.lake.lineage import Staleness, digests, staleness
+from fints_pipeline.base.lake.lineage import Known, Staleness, digests, staleness
 from fints_pipeline.data.exogenous.config import ExogenousConfig
 from fints_pipeline.data.exogenous.versions import resolve
 from fints_pipeline.schemas.contract import TableContract
@@ -39,7 +39,7 @@ def made_with(config: ExogenousConfig) -> Lineage:
     return Lineage(CODE_VERSION, config.publishing)
 
 
-def stale(lake: Lake, config: ExogenousConfig) -> Staleness:
+def stale(lake: Known, config: ExogenousConfig) -> Staleness:
     """Return whether the series is not what its deliveries would give now; not without any."""
     if not lake.exists(raw_key_of(config)):
         return Staleness(series_key_of(config), ())

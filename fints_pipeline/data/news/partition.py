@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.lake import Footer, Lake, Lineage, TableKey, series_key
-from fints_pipeline.base.lake.lineage import Staleness, digests, staleness
+from fints_pipeline.base.lake.lineage import Known, Staleness, digests, staleness
 from fints_pipeline.data.news.lexicon import NEGATIONS, NEGATIVE, POSITIVE
 from fints_pipeline.data.news.sentiment import REACH, score
 from fints_pipeline.schemas.news import NEWS
@@ -40,7 +40,7 @@ def made_with() -> Lineage:
     return Lineage(CODE_VERSION, fingerprint(words))
 
 
-def stale(lake: Lake, subject: str) -> Iterator[tuple[str, Staleness]]:
+def stale(lake: Known, subject: str) -> Iterator[tuple[str, Staleness]]:
     """Yield a subject's months that are missing or out of date, with the reasons."""
     expected = made_with()
     for month in lake.months(RAW, FREQUENCY, subject):
