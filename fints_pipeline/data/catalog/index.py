@@ -97,9 +97,10 @@ class Rows:
         place = self._places[path]
         return Row(self._stamps[path], *(column[place].as_py() for column in self._texts))
 
-    def has_quality(self, path: str) -> bool:
-        """Return whether the row of a path has an account."""
-        return bool(self._texts[-1][self._places[path]].is_valid)
+    def quality(self, path: str) -> str | None:
+        """Return one text of `Row` alone."""
+        text: str | None = self._texts[-1][self._places[path]].as_py()
+        return text
 
 
 def load(root: Path) -> Rows:

@@ -59,27 +59,31 @@ class Partition:
         path: Its file.
         size: Bytes.
         told: Returns what the file says of itself; called once at most.
-        has_quality: Returns whether it carries cleaning's account, where that is told quicker.
+        quality: Returns cleaning's account alone, where that is quicker.
 
     Attributes:
         key: Its key.
-        path: Its file.
         size: Bytes.
     """
 
     def __init__(
         self,
         key: TableKey,
-        path: Path,
+        path: str,
         size: int,
         told: Callable[[], Told],
-        has_quality: Callable[[], bool] = lambda: True,
+        quality: Callable[[], Quality] | None = None,
     ) -> None:
         self.key = key
-        self.path = path
+        self._path = path
         self.size = size
         self._tell = told
-        self._has_quality = has_quality
+        self._account = quality
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return Path(self._path)
 
     @cached_property
     def told(self) -> Told:
@@ -104,7 +108,7 @@ class Partition:
     @property
     def quality(self) -> Quality:
         """Cleaning's account of the month, where the partition carries it."""
-        return self.told.quality if self._has_quality() else None
+        return self.told.quality if self._account is None else self._account()
 
     def part(self, name: str) -> str:
         """Return a part of the key, or ``""`` where it has none of that name."""
@@ -172,10 +176,10 @@ class Inventory:
         relative = self._relative(name)
         if self._indexed is None or (relative, stamp) not in self._indexed:
             return None
-        key, path = _key(relative), Path(name)
-        told = partial(_told, self._indexed, relative, key, path)
-        has_quality = partial(self._indexed.has_quality, relative)
-        return stamp, Partition(key, path, stamp[2], told, has_quality)
+        own = self._indexed, relative, name
+        return stamp, Partition(
+            _key(relative), name, stamp[2], partial(_told, *own), partial(_account, *own)
+        )
 
     def _from_file(self, name: str, stamp: Stamp) -> tuple[Stamp, Partition] | None:
         path = Path(name)
@@ -211,18 +215,34 @@ def _row(stamp: Stamp, partition: Partition) -> Row:
     )
 
 
-def _told(rows: Rows, name: str, key: TableKey, path: Path) -> Told:
+def _told(rows: Rows, name: str, path: str) -> Told:
     """Return what `_row` was made of; where the index is damaged, the file itself is asked."""
     try:
         row = rows[name]
         return Told(
-            Footer.from_json(row.footer, str(path)),
+            Footer.from_json(row.footer, path),
             _schema(row.schema),
             index.ranges_from_json(row.ranges),
             None if row.quality is None else json.loads(row.quality),
         )
     except (LakeError, *DAMAGE, AttributeError):
-        return read_partition(key, path).told
+        return _read_again(name, path)
+
+
+def _account(rows: Rows, name: str, path: str) -> Quality:
+    """Return the account of `_told` alone."""
+    if (text := rows.quality(name)) is None:
+        return None
+    try:
+        account = json.loads(text)
+    except ValueError:
+        account = None
+    return account if isinstance(account, dict) else _read_again(name, path).quality
+
+
+def _read_again(name: str, path: str) -> Told:
+    """Return what the file itself says, where the index is damaged."""
+    return read_partition(_key(name), Path(path)).told
 
 
 @lru_cache(maxsize=1024)
@@ -246,7 +266,7 @@ def read_partition(key: TableKey, path: Path) -> Partition:
     quality = _quality(footer)
     light = replace(footer, extra=dict.fromkeys(footer.extra, ""), notes={})
     told = Told(light, schema.remove_metadata(), ranges, quality)
-    return Partition(key, path, path.stat().st_size, lambda: told)
+    return Partition(key, str(path), path.stat().st_size, lambda: told)
 
 
 def footer_of(schema: pa.Schema, path: Path) -> Footer:
@@ -305,7 +325,10 @@ def _stamp(name: str, folder: int) -> Stamp:
 def _key(path: str) -> TableKey:
     """Return the key of a file by its path, relative to the lake's folder."""
     table, *folders, _ = path.split("/")
-    return TableKey(decode_part(table), tuple(map(_part, folders)))
+    return TableKey(_table(table), tuple(map(_part, folders)))
+
+
+_table = lru_cache(maxsize=1024)(decode_part)
 
 
 @lru_cache(maxsize=65_536)
