@@ -16,7 +16,7 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ class Outcome:
 
     Attributes:
         made: Partitions made, each asset's month counted.
-        failed: The message of each instrument's failure.
+        failed: The message of each failure, by instrument or data set.
     """
 
     made: int = 0
@@ -92,7 +92,7 @@ def backfill(
 
     outcome = Outcome()
     work: dict[str, list[Outdated]] = {}
-    for item in _work(locations, wanted):
+    for item in _work(locations, wanted, refused=outcome.failed):
         work.setdefault(item.instrument, []).append(item)
     counter = _Counter(sum(len(item.assets) for items in work.values() for item in items), say)
     for instrument in work:
@@ -128,11 +128,15 @@ class _Counter:
 
 
 def _work(
-    locations: Locations, wanted: Wanted, known: Snapshot | None = None
+    locations: Locations,
+    wanted: Wanted,
+    known: Snapshot | None = None,
+    refused: MutableMapping[str, str] | None = None,
 ) -> Iterator[Outdated]:
     from fints_pipeline.defs.reconcile import outdated
 
-    return (item for item in outdated(locations, wanted.instruments, known) if item in wanted)
+    found = outdated(locations, wanted.instruments, known, refused)
+    return (item for item in found if item in wanted)
 
 
 def choose(locations: Locations, symbols: Sequence[str]) -> frozenset[str]:
@@ -191,7 +195,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _warn(locations)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         known = look(locations)
-        return _show(outdated_sources(locations, known), _work(locations, wanted, known))
+        refused: dict[str, str] = {}
+        work = _work(locations, wanted, known, refused)
+        return _show(outdated_sources(locations, known), work) or _tell_failed(refused)
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
 
@@ -236,12 +242,15 @@ def _tell_refused(locations: Locations) -> None:
 
 
 def _warn(locations: Locations) -> None:
-    """Say when there are, or soon will be, more partitions than Dagster's page bears."""
-    from fints_pipeline.defs.cadence import too_many
-    from fints_pipeline.defs.reconcile import instruments
+    """Say when archives reach back too far, or are more than Dagster's page bears."""
+    from fints_pipeline.defs.cadence import too_early, too_many
+    from fints_pipeline.defs.reconcile import first_staged, look
 
-    if warning := too_many(len(instruments(locations.lake))):
-        print(f"warning: {warning}", file=sys.stderr)
+    known = look(locations)
+    names = known.instruments("raw_bars")
+    for warning in (too_early(first_staged(known)), too_many(len(names))):
+        if warning:
+            print(f"warning: {warning}", file=sys.stderr)
 
 
 def _others(locations: Locations) -> list[OutdatedSource]:
@@ -264,9 +273,13 @@ def _show(others: Iterator[OutdatedSource], work: Iterator[Outdated]) -> int:
 def _close(outcome: Outcome) -> int:
     is_idle = not (outcome.made or outcome.failed)
     print("nothing was stale" if is_idle else f"{outcome.made} partitions made")
-    for name, message in outcome.failed.items():
+    return _tell_failed(outcome.failed)
+
+
+def _tell_failed(failed: Mapping[str, str]) -> int:
+    for name, message in failed.items():
         print(f"FAILED {name}: {message}", file=sys.stderr)
-    return 1 if outcome.failed else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.defs.cadence import too_many
+from fints_pipeline.defs.cadence import has_partition, too_early, too_many
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, register, series_partition
 from fints_pipeline.defs.resources import Project
@@ -71,10 +71,11 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         limits=load_limits(locations),
         others=load_outside(locations),
     )
-    known = slices(locations.lake)
+    staged = slices(locations.lake)
+    known = {slice_: digest for slice_, digest in staged.items() if has_partition(slice_[1])}
     instruments = sorted({instrument for instrument, _ in known})
     register(context.instance, INSTRUMENTS, instruments)
-    changed = sorted(set(report.slices) | unreported(context, known))
+    changed = sorted((set(report.slices) & known.keys()) | unreported(context, known))
     for event in slice_events(known, changed):
         context.log_event(event)
     for event in _source_events(context, locations, report.changes):
@@ -88,6 +89,8 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         "quarantined": len(report.quarantined),
         "instruments": ", ".join(instruments),
     }
+    if warning := too_early(month for _, month in staged):
+        metadata["months left alone"] = warning
     yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(report.digest))
     yield dg.AssetCheckResult(
         check_name="none_quarantined",

@@ -1,6 +1,7 @@
 """How the data assets are cut in time, and up to how many partitions; needs no Dagster."""
 
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from fints_pipeline.base.errors import ConfigError
@@ -40,6 +41,26 @@ def months_of(period: str, months: int = PERIOD) -> list[str]:
     """Return the months of the period that begins with a month."""
     year, number = map(int, period.split("-"))
     return [f"{year}-{number + further:02d}" for further in range(months)]
+
+
+def has_partition(month: str, now: datetime | None = None) -> bool:
+    """Return whether a month lies between the first one and the running one, UTC.
+
+    A session can belong to a month that has not begun in UTC; its bars are made once it has.
+    """
+    today = (now or datetime.now(tz=UTC)).date()
+    return period_of(FIRST_MONTH) <= month <= months_of(period_of(month_of(today)))[-1]
+
+
+def too_early(months: Iterable[str]) -> str | None:
+    """Return a warning when archives reach back behind the first month."""
+    first = min(months, default=FIRST_MONTH)
+    if first >= period_of(FIRST_MONTH):
+        return None
+    return (
+        f"archives hold months from {first}; those before {FIRST_MONTH} are left alone: "
+        f"set FINTS_FIRST_MONTH={first} to have them too"
+    )
 
 
 def periods(now: datetime | None = None) -> int:

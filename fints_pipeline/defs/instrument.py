@@ -13,6 +13,7 @@ from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.lineage import Known, Staleness, staleness
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.cadence import has_partition
 
 if TYPE_CHECKING:
     from fints_pipeline.data.config import DatasetConfig
@@ -153,8 +154,9 @@ class Instrument:
         return self.dataset.calendar_of(self._symbol).mode
 
     def staged(self) -> list[str]:
-        """Return the months that archives hold rows of, ascending."""
-        return self.lake.months("raw_bars", self.dataset.base_frequency, self.name)
+        """Return the months that archives hold rows of and that have a partition, ascending."""
+        months = self.lake.months("raw_bars", self.dataset.base_frequency, self.name)
+        return [month for month in months if has_partition(month)]
 
     def keys(self, asset: str, month: str) -> list[TableKey]:
         """Return the partitions of the lake that one partition of an asset consists of."""

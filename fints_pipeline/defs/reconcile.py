@@ -1,17 +1,19 @@
 """Which series partitions are missing or out of date, from the lake's footers."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, MutableMapping
 from dataclasses import dataclass
 from itertools import chain
 from weakref import WeakKeyDictionary
 
 from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import Lake, series_key
 from fints_pipeline.base.lake.footers import footers_of
 from fints_pipeline.base.lake.lineage import Staleness, staleness
 from fints_pipeline.base.lake.snapshot import Snapshot
 from fints_pipeline.base.lake.tables import tables
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.cadence import has_partition
 from fints_pipeline.defs.instrument import TABLES, Instrument
 
 
@@ -23,11 +25,13 @@ class Outdated:
         instrument: ``dataset.SYMBOL``.
         month: For example ``2023-01``.
         stale: The partitions to make, with the reasons.
+        slice: Digest of the month's rows in the archives.
     """
 
     instrument: str
     month: str
     stale: tuple[Staleness, ...]
+    slice: str = ""
 
     @property
     def assets(self) -> list[str]:
@@ -38,7 +42,7 @@ class Outdated:
     def fingerprint(self) -> str:
         """Names this state of affairs: the same month stale again later has another one."""
         parts = (f"{item.key}:{item.reasons}:{item.cause}" for item in self.stale)
-        return text_digest(self.instrument, self.month, *parts)
+        return text_digest(self.instrument, self.month, self.slice, *parts)
 
     @property
     def cause(self) -> str:
@@ -53,7 +57,10 @@ def look(locations: Locations) -> Snapshot:
 
 
 def outdated(
-    locations: Locations, names: Collection[str] = (), known: Snapshot | None = None
+    locations: Locations,
+    names: Collection[str] = (),
+    known: Snapshot | None = None,
+    refused: MutableMapping[str, str] | None = None,
 ) -> Iterator[Outdated]:
     """Yield what the staged slices ask for and the lake does not hold, months ascending.
 
@@ -64,6 +71,11 @@ def outdated(
         locations: Lake and configs.
         names: Instruments to look at; none means all that were staged.
         known: The snapshot to go by; by default one that is taken now.
+        refused: Gets the message of each data set whose config is missing or wrong, which is then
+            passed over; without it the first such is raised.
+
+    Raises:
+        UserError: a data set's config is missing or wrong.
     """
     snapshot = look(locations) if known is None else known
     first: dict[str, Instrument] = {}
@@ -71,11 +83,16 @@ def outdated(
         if names and name not in names:
             continue
         dataset = name.partition(".")[0]
-        if dataset in first:
-            instrument = first[dataset].sibling(name)
-        else:
-            instrument = first[dataset] = Instrument(locations, name)
-        yield from _known(instrument, snapshot)
+        try:
+            if dataset not in first:
+                first[dataset] = Instrument(locations, name)
+            found = _known(first[dataset].sibling(name), snapshot)
+        except UserError as error:
+            if refused is None:
+                raise
+            refused[dataset] = str(error)
+            continue
+        yield from found
 
 
 _LAST: WeakKeyDictionary[Snapshot, dict[str, tuple[object, tuple[Outdated, ...]]]]
@@ -96,14 +113,26 @@ def _outdated(instrument: Instrument, known: Snapshot) -> Iterator[Outdated]:
     base, name = instrument.dataset.base_frequency, instrument.name
     expected = list(chain(*instrument.tables.values()))
     series = [(f"{each.table}/{each.freq}/{name}/", each.lineage) for each in expected]
-    for month in known.months("raw_bars", base, name):
+    for month in filter(has_partition, known.months("raw_bars", base, name)):
         if all(known.is_current(start + month, made_with) for start, made_with in series):
             continue
         keys = (series_key(each.table, each.freq, name, month) for each in expected)
         pairs = zip(keys, expected, strict=True)
         found = (staleness(known, key, expected=each.lineage) for key, each in pairs)
         if stale := tuple(item for item in found if item):
-            yield Outdated(name, month, stale)
+            yield Outdated(
+                name, month, stale, known.digest(series_key("raw_bars", base, name, month))
+            )
+
+
+def first_staged(known: Snapshot) -> list[str]:
+    """Return the first month of each instrument that archives hold rows of."""
+    series = (
+        (freq, name)
+        for freq in known.frequencies("raw_bars")
+        for name in known.instruments("raw_bars", freq)
+    )
+    return [known.months("raw_bars", freq, name)[0] for freq, name in series]
 
 
 def instruments(lake: Lake) -> list[str]:

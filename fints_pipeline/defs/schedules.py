@@ -1,11 +1,12 @@
 """Schedules, off until someone turns them on."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, MutableMapping
 from datetime import date, timedelta
 
 import dagster as dg
 
 from fints_pipeline.base.config import load_config
+from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import month_of, previous_month
 from fints_pipeline.defs.jobs import data
@@ -47,15 +48,39 @@ def every_session(context: dg.ScheduleEvaluationContext, project: Project):
     instruments = registered(context.instance, INSTRUMENTS)
     if not instruments:
         return dg.SkipReason(_NOTHING_YET)
-    traded = open_on(project.locations, instruments, day)
+    refused: dict[str, str] = {}
+    traded = open_on(project.locations, instruments, day, refused)
+    for name, why in refused.items():
+        context.log.error(f"{name} is passed over: {why}")
     if not traded:
         return dg.SkipReason(f"no market of {', '.join(instruments)} had a session on {day}")
     return _requests(project.locations, traded, month_of(day), str(day))
 
 
-def open_on(locations: Locations, instruments: Iterable[str], day: date) -> list[str]:
-    """Return the instruments whose market had a session on a day."""
-    return [name for name in instruments if _has_session(locations, name, day)]
+def open_on(
+    locations: Locations,
+    instruments: Iterable[str],
+    day: date,
+    refused: MutableMapping[str, str] | None = None,
+) -> list[str]:
+    """Return the instruments whose market had a session on a day.
+
+    Args:
+        locations: Configs.
+        instruments: Which to ask for.
+        day: The day.
+        refused: Gets the message of each whose config is missing or wrong; without it that raises.
+    """
+    found = []
+    for name in instruments:
+        try:
+            if _has_session(locations, name, day):
+                found.append(name)
+        except UserError as error:
+            if refused is None:
+                raise
+            refused[name] = str(error)
+    return found
 
 
 def _has_session(locations: Locations, instrument: str, day: date) -> bool:
@@ -74,7 +99,7 @@ def _requests(locations: Locations, instruments: Collection[str], month: str, ti
     """
     before = previous_month(month)
     due: dict[str, str] = {}
-    for item in outdated(locations, instruments):
+    for item in outdated(locations, instruments, refused={}):  # the inbox sensor tells of those
         if before <= item.month <= month:
             due.setdefault(item.instrument, item.month)
     if not due:

@@ -1,10 +1,13 @@
 """Sensors, off until someone turns them on."""
 
+from collections.abc import MutableMapping
+
 import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake.snapshot import Snapshot
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs.cadence import has_partition
 from fints_pipeline.defs.deliveries import OutdatedSource, outdated_sources
 from fints_pipeline.defs.folds import complete_folds, fold_keys
 from fints_pipeline.defs.instrument import Instrument
@@ -42,7 +45,10 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
     known = look(locations)
     stale = list(outdated_sources(locations, known))
     requests += [_remake(item) for item in stale]
-    requests += _refreshes(locations, known)
+    refused: dict[str, str] = {}
+    requests += _refreshes(locations, known, refused)
+    for name, why in refused.items():
+        context.log.error(f"data set {name} is passed over: {why}")
     added = {INSTRUMENTS: known.instruments("raw_bars")}
     for source in sources().values():
         added[source.partitions] = [item.name for item in stale if item.asset == source.name]
@@ -79,14 +85,16 @@ def _remake(item: OutdatedSource) -> dg.RunRequest:
     )
 
 
-def _refreshes(locations: Locations, known: Snapshot) -> list[dg.RunRequest]:
+def _refreshes(
+    locations: Locations, known: Snapshot, refused: MutableMapping[str, str]
+) -> list[dg.RunRequest]:
     """Return one request an instrument: of all its months what is stale, and what gets so thereby.
 
     Its run key names what is stale and why, so that a run that failed is not asked for again until
     something changes.
     """
     stale: dict[str, list[Outdated]] = {}
-    for item in outdated(locations, known=known):
+    for item in outdated(locations, known=known, refused=refused):
         stale.setdefault(item.instrument, []).append(item)
     bases: dict[str, str] = {}
     requests = []
@@ -94,7 +102,7 @@ def _refreshes(locations: Locations, known: Snapshot) -> list[dg.RunRequest]:
         dataset = name.partition(".")[0]
         if dataset not in bases:
             bases[dataset] = Instrument(locations, name).dataset.base_frequency
-        staged = known.months("raw_bars", bases[dataset], name)
+        staged = list(filter(has_partition, known.months("raw_bars", bases[dataset], name)))
         requests.append(_refresh(name, staged, items))
     return requests
 

@@ -1,13 +1,20 @@
 from datetime import UTC, date, datetime
 
 import dagster as dg
+import pytest
+import yaml
 
+from fints_pipeline import backfill
+from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.defs import schedules, sensors
+from fints_pipeline.defs import cadence, schedules, sensors
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import INSTRUMENTS
+from fints_pipeline.defs.reconcile import first_staged, look, outdated
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.schemas.raw_bars import RAW_BARS
 
+EDGE = "synthetic.EDGE"
 SYMBOLS = ["synthetic.EDGE", "synthetic.WALKA", "synthetic.WALKB"]
 
 
@@ -141,3 +148,76 @@ def test_the_fold_sensor_adds_nothing_before_there_is_data(
     context = dg.build_sensor_context(instance=instance)
     result = sensors.fold_sensor(context, project=Project.from_locations(locations))
     assert [request.partition_keys for request in result.dynamic_partitions_requests] == [[], []]
+
+
+def data_keys(instance: dg.DagsterInstance, locations: Locations) -> set[str]:
+    """Return the run keys by which the inbox sensor asks for EDGE."""
+    locations.inbox.mkdir(exist_ok=True, parents=True)
+    requests = tick(instance, locations).run_requests
+    return {request.run_key for request in requests if request.run_key.startswith(f"data:{EDGE}")}
+
+
+def set_window(locations: Locations, window: int) -> None:
+    path = locations.configs / "data" / "synthetic.yaml"
+    config = yaml.safe_load(path.read_text())
+    for feature in config["features"]:
+        if feature["name"] == "atr":
+            feature["window"] = window
+    path.write_text(yaml.safe_dump(config))
+
+
+def test_each_change_of_a_config_is_asked_for(
+    instance: dg.DagsterInstance, locations: Locations, made: Launcher
+) -> None:
+    keys = []
+    for window in (20, 21, 22):
+        set_window(locations, window)
+        keys.append(data_keys(instance, locations))
+    assert len(set().union(*keys)) == 3
+    set_window(locations, 20)
+    assert data_keys(instance, locations) == keys[0]
+
+
+def test_a_missing_month_is_asked_for_again_once_its_archive_is_restated(
+    instance: dg.DagsterInstance, locations: Locations, staged: Launcher
+) -> None:
+    before = data_keys(instance, locations)
+    assert data_keys(instance, locations) == before
+    key = series_key("raw_bars", "1m", EDGE, "2024-07")
+    rows, footer = locations.lake.read(key), locations.lake.footer(key)
+    locations.lake.write(key, rows.slice(0, rows.num_rows - 5), RAW_BARS, footer.lineage)
+    assert data_keys(instance, locations).isdisjoint(before)
+
+
+def test_a_data_set_without_its_config_stops_no_other(
+    instance: dg.DagsterInstance, locations: Locations, staged: Launcher
+) -> None:
+    key = series_key("raw_bars", "1m", EDGE, "2024-07")
+    other = series_key("raw_bars", "1m", "elsewhere.EDGE", "2024-07")
+    footer = locations.lake.footer(key)
+    locations.lake.write(other, locations.lake.read(key), RAW_BARS, footer.lineage)
+    instance.add_dynamic_partitions(INSTRUMENTS.name, ["elsewhere.EDGE"])
+    assert len(data_keys(instance, locations)) == 1
+    requests = daily(instance, locations, datetime(2024, 8, 1, 6))
+    assert [start for start, _ in ranges(requests)] == [f"{name}|2024-07" for name in SYMBOLS]
+    outcome = backfill.backfill(locations, backfill.Wanted(), lambda *_: None, lambda _: None)
+    assert list(outcome.failed) == ["elsewhere"]
+    assert "no dataset 'elsewhere'" in outcome.failed["elsewhere"]
+
+
+def test_months_without_a_partition_are_left_alone(
+    instance: dg.DagsterInstance,
+    locations: Locations,
+    staged: Launcher,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a history that begins before the first month, and of a session that is still to come."""
+    monkeypatch.setattr(cadence, "FIRST_MONTH", "2024-08")
+    assert {item.month for item in outdated(locations)} == {"2024-08"}
+    requests = first_of(instance, locations, SEPTEMBER)
+    assert ranges(requests) == [(f"{name}|2024-08", f"{name}|2024-08") for name in SYMBOLS]
+    warning = cadence.too_early(first_staged(look(locations)))
+    assert warning is not None
+    assert "FINTS_FIRST_MONTH=2024-07" in warning
+    assert cadence.has_partition("2024-09", datetime(2024, 9, 1, tzinfo=UTC))
+    assert not cadence.has_partition("2024-09", datetime(2024, 8, 31, 22, tzinfo=UTC))

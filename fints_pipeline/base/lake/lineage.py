@@ -59,7 +59,8 @@ class Staleness:
     Attributes:
         key: The partition.
         reasons: One line each; empty when it is current.
-        cause: Digest of the inputs as they are now: names this staleness among later ones.
+        cause: Digest of the inputs as they are now, and of the code and config that it would be
+            made with: names this staleness among later ones.
     """
 
     key: TableKey
@@ -108,8 +109,9 @@ def staleness(lake: Known, key: TableKey, *, expected: Lineage | None = None) ->
         key: The partition in question.
         expected: When given, its code version and config fingerprint must match too.
     """
+    wanted = expected.digest if expected else ""
     if not lake.exists(key):
-        return Staleness(key, ("missing",))
+        return Staleness(key, ("missing",), wanted)
     made = lake.lineage(key)
     current = {name: current_digest(lake, name) for name in sorted(made.inputs)}
     reasons = [
@@ -121,7 +123,7 @@ def staleness(lake: Known, key: TableKey, *, expected: Lineage | None = None) ->
         reasons.append(f"code version {made.code_version} became {expected.code_version}")
     if expected and made.config_fingerprint != expected.config_fingerprint:
         reasons.append("its config changed")
-    return Staleness(key, tuple(reasons), text_digest(*current.values()))
+    return Staleness(key, tuple(reasons), text_digest(wanted, *current.values()))
 
 
 def current_digest(lake: Known, name: str) -> str:
