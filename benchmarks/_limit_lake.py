@@ -28,7 +28,9 @@ DATASET = "synthetic"
 INSTRUMENTS, FIRST, LAST = 80, "2005-01", "2024-12"
 _CARRIED = "1.25," * 1000
 _STATE = "AAAA" * 1840
-_RULES = [{"examples": [], "flag": None, "rejected": True, "rows": 0, "rule": "r" * 16}] * 18
+_RULES: list[dict[str, object]] = [
+    {"examples": [], "flag": None, "rejected": True, "rows": 0, "rule": "r" * 16}
+] * 18
 
 
 def names(instruments: int) -> list[str]:
