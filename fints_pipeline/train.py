@@ -21,7 +21,7 @@ import numpy as np
 
 from fints_pipeline.base import cli
 from fints_pipeline.base.config import fingerprint
-from fints_pipeline.base.errors import KeyNotFoundError
+from fints_pipeline.base.errors import KeyNotFoundError, LookAheadError
 from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
@@ -33,7 +33,7 @@ from fints_pipeline.training.dataset import (
 )
 from fints_pipeline.training.fold_record import has_every_month, recorded_folds
 from fints_pipeline.training.fold_table import fold_table_key, publish_fold_table
-from fints_pipeline.training.results import Predicted, Trained
+from fints_pipeline.training.results import Predicted, Trained, Unpublished
 from fints_pipeline.training.tracking import NullTracker, Tracker
 from fints_pipeline.walkforward.folds import Fold
 
@@ -159,8 +159,10 @@ def train_model(
     return trained
 
 
-def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Predicted:
+def predict_fold(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Unpublished:
     """Predict the fold's validation and test bars with each of its trained forecasters.
+
+    Nothing is written: `publish_predictions` does that, once whoever asks is content with them.
 
     Raises:
         KeyNotFoundError: a model has not been trained.
@@ -171,7 +173,7 @@ def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> P
     from fints_pipeline.audit.findings import refuse
     from fints_pipeline.audit.fold import audit_fold
     from fints_pipeline.training.predict import predict_model
-    from fints_pipeline.training.prediction_table import PREDICTIONS, joined, row_counts
+    from fints_pipeline.training.prediction_table import joined
 
     started = time.perf_counter()
     vocabulary = open_vocabulary(lake, experiment, fold) if experiment.reads_tokens else None
@@ -181,10 +183,41 @@ def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> P
     parts = [part for part in found if part is not None]
     table = joined([table for part in parts for table in part.tables])
     inputs = {key: digest for part in parts for key, digest in part.inputs.items()}
-    key = fold_key("predictions", experiment.experiment, fold.key)
     made_with = experiment.model_fingerprint("predictions", fold)
-    footer = lake.write(key, table, PREDICTIONS, Lineage(CODE_VERSION, made_with, inputs))
-    return Predicted(footer, row_counts(table), time.perf_counter() - started)
+    lineage = Lineage(CODE_VERSION, made_with, inputs)
+    return Unpublished(table, lineage, time.perf_counter() - started)
+
+
+def publish_predictions(
+    lake: Lake, experiment: ExperimentConfig, fold: Fold, made: Unpublished
+) -> Predicted:
+    """Make a fold's predictions those of the lake."""
+    from fints_pipeline.training.prediction_table import PREDICTIONS, row_counts
+
+    key = fold_key("predictions", experiment.experiment, fold.key)
+    footer = lake.write(key, made.table, PREDICTIONS, made.lineage)
+    return Predicted(footer, row_counts(made.table), made.seconds)
+
+
+def withdraw_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> None:
+    """Take a fold's predictions out of the lake: what its models know now must not be traded."""
+    lake.remove(fold_key("predictions", experiment.experiment, fold.key))
+
+
+def write_predictions(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Predicted:
+    """Predict a fold and publish it; where a leak is found, former predictions are withdrawn.
+
+    Raises:
+        KeyNotFoundError: a model has not been trained.
+        LookAheadError: see `predict_fold`.
+        LakeError: the classifier was trained with another vocabulary than the fold's.
+    """
+    try:
+        made = predict_fold(lake, experiment, fold)
+    except LookAheadError:
+        withdraw_predictions(lake, experiment, fold)
+        raise
+    return publish_predictions(lake, experiment, fold, made)
 
 
 def _vocabulary_key(experiment: ExperimentConfig, fold: Fold) -> BundleKey:

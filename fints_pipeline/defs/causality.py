@@ -111,21 +111,23 @@ def last_tested(predictions: pa.Table, instruments: Sequence[str]) -> tuple[str,
     return max(found, key=lambda one: one[1], default=None)
 
 
-def check_predictions(instrument: Instrument, month: str, experiment, fold) -> Evidence:
+def check_predictions(
+    instrument: Instrument, month: str, experiment, fold, predictions: pa.Table
+) -> Evidence:
     """Check what a fold's frozen models say, at a cut in a month of its test span.
 
     Args:
         instrument: One of the experiment's; its raw rows are replaced.
         month: One that has predictions of it, such as `last_tested` names.
         experiment: An `ExperimentConfig`.
-        fold: Its fold, with models and predictions in the lake.
+        fold: Its fold, with models in the lake.
+        predictions: The fold's.
     """
     from fints_pipeline import train
 
     key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
     raw = instrument.lake.read(key)
     table = fold_key("predictions", experiment.experiment, fold.key)
-    predictions = instrument.lake.read(table)
     ours = _of(predictions, instrument.name)
     random = np.random.default_rng(int(text_digest(str(table))[:12], 16))
     closed = np.unique(_stamps(_in_month(_tested(predictions, instrument.name), month)))
@@ -134,8 +136,8 @@ def check_predictions(instrument: Instrument, month: str, experiment, fold) -> E
         noised += replace_future(instrument, copy.lake, at, random)
         for asset in copy.tables:
             BUILDS[asset](copy, month)
-        train.write_predictions(copy.lake, experiment, fold)
-        theirs = _until(_of(copy.lake.read(table), instrument.name), at)
+        again = train.predict_fold(copy.lake, experiment, fold).table
+        theirs = _until(_of(again, instrument.name), at)
     ours = _until(ours, at)
     # Labels are what came later: they stand in the table to be scored with, not to be predicted by.
     said = [name for name in ours.column_names if not name.startswith("label")]

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import numpy as np
+import pyarrow as pa
 
 from fints_pipeline.audit.findings import Finding
-from fints_pipeline.base.lake import fold_key
 from fints_pipeline.defs import causality
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.partitions import FOLDS
@@ -39,10 +39,10 @@ def specs() -> list[dg.AssetCheckSpec]:
     ]
 
 
-def evaluate(project: Project, experiment, fold) -> Iterator[dg.AssetCheckResult]:
-    """Yield the results of `specs` but the first, for a fold that has just predicted."""
+def evaluate(project: Project, experiment, fold, said: pa.Table) -> Iterator[dg.AssetCheckResult]:
+    """Yield the results of `specs` but the first, for what a fold's models have just said."""
     yield labels_do_not_overlap(project, experiment, fold)
-    yield no_look_ahead(project, experiment, fold)
+    yield no_look_ahead(project, experiment, fold, said)
     yield drift(project, experiment, fold)
 
 
@@ -71,13 +71,19 @@ def labels_do_not_overlap(project: Project, experiment, fold) -> dg.AssetCheckRe
     return _of("labels_do_not_overlap", audit_purge(project.lake, experiment, fold))
 
 
-def no_look_ahead(project: Project, experiment, fold) -> dg.AssetCheckResult:
-    """Return whether the frozen models say the same when what follows a cut is noise."""
+def no_look_ahead(project: Project, experiment, fold, said: pa.Table) -> dg.AssetCheckResult:
+    """Return whether the frozen models say the same when what follows a cut is noise.
+
+    Args:
+        project: The lake and its configs.
+        experiment: An `ExperimentConfig`.
+        fold: Its fold, with models in the lake.
+        said: The predictions of the fold.
+    """
     if not causality.CUTS:
         return _result("no_look_ahead", [], ["turned off by FINTS_CAUSALITY_CUTS=0"])
     if not fold.is_ordered:
         return _result("no_look_ahead", [], ["cross-validated: the fold trains after its test"])
-    said = project.lake.read(fold_key("predictions", experiment.experiment, fold.key))
     last = causality.last_tested(said, experiment.data.instruments)
     if last is None:
         return _result(
@@ -85,7 +91,7 @@ def no_look_ahead(project: Project, experiment, fold) -> dg.AssetCheckResult:
         )
     name, month = last
     instrument = Instrument(project.locations, name)
-    evidence = causality.check_predictions(instrument, month, experiment, fold)
+    evidence = causality.check_predictions(instrument, month, experiment, fold, said)
     return dg.AssetCheckResult(
         check_name="no_look_ahead",
         passed=evidence.passed,

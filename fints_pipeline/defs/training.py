@@ -1,5 +1,7 @@
 """Assets cut by walk-forward fold: vocabulary, pretrained and trained models, predictions."""
 
+from collections.abc import Iterable, Iterator
+
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
@@ -7,7 +9,7 @@ from fints_pipeline.defs import fold_checks, pictures
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
 from fints_pipeline.defs.models import models_result, unused
-from fints_pipeline.defs.partitions import FOLDS, check_known, split_fold
+from fints_pipeline.defs.partitions import FOLDS, check_known, fold_partition, split_fold
 from fints_pipeline.defs.resources import Mlflow, Project
 
 _ONE_RUN_A_FOLD = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
@@ -93,20 +95,50 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     from fints_pipeline.base.lake import fold_key
     from fints_pipeline.schemas.predictions import PREDICTIONS
 
+    lake = project.lake
     experiment, fold = _fold(context, project)
     # Before the predictions, which refuse a leak: the check shows red with its evidence.
-    yield fold_checks.training_span(project, experiment, fold)
-    result = train.write_predictions(project.lake, experiment, fold)
-    key = fold_key("predictions", experiment.experiment, fold.key)
-    PREDICTIONS.validate(project.lake.read(key))
+    yield from _proven(
+        [fold_checks.training_span(project, experiment, fold)], lake, experiment, fold
+    )
+    made = train.predict_fold(lake, experiment, fold)
+    PREDICTIONS.validate(made.table)
+    checks = fold_checks.evaluate(project, experiment, fold, made.table)
+    yield from _proven(checks, lake, experiment, fold)
+    result = train.publish_predictions(lake, experiment, fold, made)
     footer = result.footer
-    metadata = table_metadata(footer, PREDICTIONS, project.lake.uri(key))
-    metadata |= pictures.of_predictions(project.lake.read(key).to_pandas())
+    key = fold_key("predictions", experiment.experiment, fold.key)
+    metadata = table_metadata(footer, PREDICTIONS, lake.uri(key))
+    metadata |= pictures.of_predictions(made.table.to_pandas())
     yield dg.MaterializeResult(
         metadata=metadata | numbers(result.metrics),
         data_version=data_version(footer.digest, footer.lineage),
     )
-    yield from fold_checks.evaluate(project, experiment, fold)
+
+
+def _proven(
+    checks: Iterable[dg.AssetCheckResult], lake, experiment, fold
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield a fold's checks; if one that blocks fails, withdraw its predictions, former ones too.
+
+    Raises:
+        LookAheadError: one failed; all were yielded before.
+    """
+    from fints_pipeline import train
+    from fints_pipeline.base.errors import LookAheadError
+
+    failed = []
+    for check in checks:
+        yield check
+        if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
+            failed.append(check.check_name)
+    if failed:
+        train.withdraw_predictions(lake, experiment, fold)
+        raise LookAheadError(
+            f"the fold failed {', '.join(failed)}",
+            where=fold_partition(experiment.experiment, fold.key),
+            fix="the check's evidence says more; the fold has no predictions until it passes",
+        )
 
 
 def _fold(context, project):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fints_pipeline.base.lake import BundleManifest, Footer
+import pyarrow as pa
+
+from fints_pipeline.base.lake import BundleManifest, Footer, Lineage
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,21 @@ class Trained:
     metrics: dict[str, float]
     seconds: float
     run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Unpublished:
+    """A fold's predictions before they stand in the lake.
+
+    Attributes:
+        table: their rows.
+        lineage: where they come from.
+        seconds: that they took.
+    """
+
+    table: pa.Table
+    lineage: Lineage
+    seconds: float
 
 
 @dataclass(frozen=True)

@@ -66,10 +66,10 @@ def test_look_ahead_is_looked_for_where_a_test_span_is_predicted_last():
 def test_without_a_prediction_of_the_test_span_there_is_nothing_to_check(monkeypatch):
     monkeypatch.setattr(causality, "CUTS", 1)
     table = said(("demo.A", date(2023, 1, 8), "validation"))
-    project = SimpleNamespace(lake=SimpleNamespace(read=lambda key: table), locations=None)
+    project = SimpleNamespace(locations=None)
     experiment = SimpleNamespace(
         experiment="demo", data=SimpleNamespace(instruments=("demo.A", "demo.B"))
     )
-    result = no_look_ahead(project, experiment, fold(span(1, 5), span(7, 8), span(10, 12)))
+    result = no_look_ahead(project, experiment, fold(span(1, 5), span(7, 8), span(10, 12)), table)
     assert result.passed
     assert "nothing to check" in result.metadata["evidence"].value

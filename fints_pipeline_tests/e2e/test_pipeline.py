@@ -184,9 +184,10 @@ def test_a_leaking_feature_turns_the_frozen_models_check_red(
 
     project = Project.from_locations(finished)
     fold = folds(finished)[-1]
-    assert fold_checks.no_look_ahead(project, experiment(finished), fold).passed
+    said = finished.lake.read(fold_key("predictions", "tiny", fold.key))
+    assert fold_checks.no_look_ahead(project, experiment(finished), fold, said).passed
     monkeypatch.setattr(LogReturn, "compute", shifted)
-    result = fold_checks.no_look_ahead(project, experiment(finished), fold)
+    result = fold_checks.no_look_ahead(project, experiment(finished), fold, said)
     assert not result.passed
     assert "became" in result.metadata["evidence"].value
 
