@@ -3,11 +3,15 @@
     python -m fints_pipeline.backfill                                     # all of it
     python -m fints_pipeline.backfill --symbols BTCUSDT ETHUSDT --from 2023-01 --to 2023-06
     python -m fints_pipeline.backfill --dry-run                           # what, and why
+    python -m fints_pipeline.backfill --folds                             # and models that read it
 
 Each instrument is a run of the `data` job in the Dagster instance of DAGSTER_HOME, with events of
 each month, so it shows on the page. What is done stays done: after a failure, or an interruption by
 Ctrl-C or kill, the same command goes on where it was. A month that fails stops no other, but for
 what is made from it, and an instrument or a source that fails stops no other.
+
+With `--folds` what is then out of date of folds that were trained, of backtests and of reports is
+made too; with `--folds all` the folds that were never trained as well.
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ from fints_pipeline.base.locations import Locations
 if TYPE_CHECKING:
     from fints_pipeline.base.lake.snapshot import Snapshot
     from fints_pipeline.defs.deliveries import OutdatedSource
+    from fints_pipeline.defs.launch import Launcher
     from fints_pipeline.defs.reconcile import Outdated
+    from fints_pipeline.defs.steps import Step
 
 Told = Callable[[str, str], None]
 Refresh = Callable[[str, str, str, Told], None]
@@ -69,11 +75,13 @@ class Outcome:
 
     Attributes:
         made: Partitions made, each asset's month counted.
-        failed: The message of each failure, by instrument or data set.
+        failed: The message of each failure, by instrument, data set or experiment.
+        steps: Jobs that ran for folds and experiments.
     """
 
     made: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    steps: int = 0
 
 
 def backfill(
@@ -172,6 +180,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--from", dest="first", type=_month, metavar="YYYY-MM")
     parser.add_argument("--to", dest="last", type=_month, metavar="YYYY-MM")
     parser.add_argument("--dry-run", action="store_true", help="print what is stale and why")
+    parser.add_argument(
+        "--folds",
+        nargs="?",
+        const="stale",
+        choices=["stale", "all"],
+        help="make folds and backtests that are out of date too; `all`: those never made as well",
+    )
     parser.add_argument("--no-ingest", action="store_true", help="leave the inbox alone")
     return parser.parse_args(argv)
 
@@ -197,7 +212,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = look(locations)
         refused: dict[str, str] = {}
         work = _work(locations, wanted, known, refused)
-        return _show(outdated_sources(locations, known), work) or _tell_failed(refused)
+        steps = _steps(locations, arguments.folds)
+        return _show(outdated_sources(locations, known), work, steps) or _tell_failed(refused)
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
 
@@ -209,6 +225,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         _warn(locations)
         outcome = backfill(locations, wanted, jobs.refresh)
+        if arguments.folds:
+            _renew(locations, jobs, outcome, new=arguments.folds == "all")
     outcome.failed |= failed
     return _close(outcome)
 
@@ -260,19 +278,42 @@ def _others(locations: Locations) -> list[OutdatedSource]:
     return list(outdated_sources(locations, look(locations)))
 
 
-def _show(others: Iterator[OutdatedSource], work: Iterator[Outdated]) -> int:
+def _steps(locations: Locations, folds: str | None) -> Iterator[Step]:
+    from fints_pipeline.defs.renewal import planned
+
+    return planned(locations, new=folds == "all") if folds else iter(())
+
+
+def _renew(locations: Locations, jobs: Launcher, outcome: Outcome, *, new: bool) -> None:
+    """Make what is out of date of folds and experiments."""
+    from fints_pipeline.defs.renewal import renew
+
+    renewed = renew(locations, jobs, new=new)
+    outcome.steps = renewed.steps
+    outcome.failed |= renewed.failed
+
+
+def _show(
+    others: Iterator[OutdatedSource], work: Iterator[Outdated], steps: Iterable[Step] = ()
+) -> int:
     for other in others:
         print(f"{other.name}  {other.asset}\n    {other.cause}")
     count = 0
     for count, item in enumerate(work, start=1):  # noqa: B007  the count is what is left of it
         print(f"{item.instrument} {item.month}  {' '.join(item.assets)}\n    {item.cause}")
-    print(f"{count} months to make" if count else "nothing is stale")
+    due = 0
+    for due, step in enumerate(steps, start=1):  # noqa: B007
+        print(f"{step.name}\n    {f'{chr(10)}    '.join(step.reasons)}")
+    told = [f"{count} months to make"] * bool(count) + [f"{due} jobs to run"] * bool(due)
+    print(", ".join(told) or "nothing is stale")
     return 0
 
 
 def _close(outcome: Outcome) -> int:
-    is_idle = not (outcome.made or outcome.failed)
-    print("nothing was stale" if is_idle else f"{outcome.made} partitions made")
+    told = [f"{outcome.made} partitions made"] * bool(outcome.made)
+    told += [f"{outcome.steps} jobs run"] * bool(outcome.steps)
+    if told or not outcome.failed:
+        print(", ".join(told) or "nothing was stale")
     return _tell_failed(outcome.failed)
 
 

@@ -16,6 +16,7 @@ from fints_pipeline.defs import (
     sensors,
     series,
     training,
+    up_to_date,
 )
 from fints_pipeline.defs.resources import resources
 
@@ -31,6 +32,7 @@ def build(locations: Locations) -> dg.Definitions:
                 [archives, exogenous, news, series, folds, training, evaluation]
             ),
         ],
+        asset_checks=up_to_date.CHECKS,
         jobs=[
             jobs.ingest,
             jobs.exogenous,
@@ -41,6 +43,7 @@ def build(locations: Locations) -> dg.Definitions:
             jobs.train,
             jobs.backtest,
             jobs.explain,
+            jobs.up_to_date,
         ],
         schedules=[schedules.last_month, schedules.every_session],
         sensors=[

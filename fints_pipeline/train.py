@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ import numpy as np
 from fints_pipeline.base import cli
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.errors import KeyNotFoundError, LookAheadError
-from fints_pipeline.base.lake import BundleKey, Lake, Lineage, fold_key
+from fints_pipeline.base.lake import BundleKey, Footer, Lake, Lineage, fold_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
 from fints_pipeline.training.dataset import (
@@ -106,7 +106,7 @@ def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trai
         vocabulary.save(folder)
         save_hf(vocabulary, folder / "tokenizer")
 
-    made_with = fingerprint([experiment.model_fingerprint("vocabulary", fold), settings])
+    made_with = vocabulary_fingerprint(experiment, fold, data.footers.values())
     manifest = lake.write_bundle(
         _vocabulary_key(experiment, fold),
         write,
@@ -114,6 +114,24 @@ def fit_vocabulary(lake: Lake, experiment: ExperimentConfig, fold: Fold) -> Trai
     )
     metrics = {"size": float(len(vocabulary))}
     return Trained(manifest, metrics, time.perf_counter() - started)
+
+
+def vocabulary_fingerprint(
+    experiment: ExperimentConfig, fold: Fold, footers: Iterable[Footer]
+) -> str:
+    """Name everything in the configs that a fold's vocabulary depends on.
+
+    Args:
+        experiment: its config.
+        fold: its spans.
+        footers: of the tokens of the training span, which tell their own config.
+
+    Raises:
+        ConfigError: they were made with different configs.
+    """
+    from fints_pipeline.tokenizers.config import made_by
+
+    return fingerprint([experiment.model_fingerprint("vocabulary", fold), made_by(footers)])
 
 
 def train_model(

@@ -138,3 +138,25 @@ def test_a_source_that_fails_stops_no_other(capsys):
     assert command.make_sources(stale, make) == {"vix": "a defect"}
     assert made == [("news", "s.A")]
     assert capsys.readouterr().out.split() == ["vix", "FAILED", "s.A", "news_items"]
+
+
+class Step:
+    """A job that is to be run."""
+
+    name = "train demo.2024-01-02"
+    reasons = ("models/demo/2024-01-02/mlm: its config changed", "predictions: missing")
+
+
+def test_what_is_to_be_done_for_folds_is_shown_with_its_causes(capsys):
+    assert command._show(iter(()), iter(()), iter([Step()])) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        Step.name, *(f"    {reason}" for reason in Step.reasons), "1 jobs to run",
+    ]  # fmt: skip
+    command._show(iter(()), iter(()))
+    assert capsys.readouterr().out == "nothing is stale\n"
+
+
+def test_folds_are_left_alone_unless_asked_for():
+    assert command.parse([]).folds is None
+    assert command.parse(["--folds"]).folds == "stale"
+    assert command.parse(["--folds", "all"]).folds == "all"

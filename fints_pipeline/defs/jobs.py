@@ -65,6 +65,19 @@ explain = dg.define_asset_job(
     description="What the models of one backtest looked at, and the report again with it.",
 )
 
+up_to_date = dg.define_asset_job(
+    "up_to_date",
+    dg.AssetSelection.checks(
+        *(
+            dg.AssetCheckKey(dg.AssetKey(name), "up_to_date")
+            for name in (
+                "walk_forward_folds", "predictions", "walk_forward_backtest", "backtest_report",
+            )
+        )
+    ),
+    description="What of folds, predictions, backtests and reports is out of date, and why.",
+)  # fmt: skip
+
 
 def needed_assets(job: str, experiment) -> list[str]:
     """Return the assets of `pretrain` or `train` that an experiment has a use for.

@@ -24,7 +24,9 @@ def models_result(lake, experiment, fold, results: Mapping[str, Any], mlflow):
     """
     if not results:
         return unused("no model of the experiment starts from another")
-    records = {name: _record(lake, experiment, fold, name) for name in results}
+    from fints_pipeline.training.bundles import load_record
+
+    records = {name: load_record(lake, experiment.experiment, fold.key, name) for name in results}
     metadata: dict[str, Any] = {"models": dg.MetadataValue.md(_table(results, records))}
     for name, result in results.items():
         for key, value in _of_model(lake, experiment, fold, name, result, mlflow).items():
@@ -65,13 +67,6 @@ def _mlflow_metadata(mlflow, run_id: str | None) -> dict[str, Any]:
 
     url = run_page(mlflow.get_run(run_id))
     return {"mlflow_run_id": run_id, "mlflow_run": dg.MetadataValue.url(url)}
-
-
-def _record(lake, experiment, fold, name: str):
-    from fints_pipeline.training.bundles import model_key
-    from fints_pipeline.training.record import TrainingRecord
-
-    return TrainingRecord.read(lake.open_bundle(model_key(experiment.experiment, fold.key, name)))
 
 
 def _column_schema(record) -> dg.TableSchema:

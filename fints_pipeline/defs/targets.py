@@ -61,10 +61,15 @@ def targets(context: dg.AssetExecutionContext) -> Targets:
         months.setdefault(instrument, []).append(month)
     return Targets(
         {name: tuple(sorted(found)) for name, found in months.items()},
-        only_stale=tags.get(ONLY_TAG) == STALE,
+        only_stale=is_refresh(context),
         again=PARENT_RUN_ID_TAG in tags,
         is_backfill=BACKFILL_ID_TAG in tags,
     )
+
+
+def is_refresh(context: dg.AssetExecutionContext) -> bool:
+    """Return whether a run is to make only what is missing or out of date."""
+    return context.run.tags.get(ONLY_TAG) == STALE
 
 
 def range_tags(instrument: str, first: str, last: str) -> dict[str, str]:

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.base.lake.contents import Contents
 from fints_pipeline.defs import fold_checks, pictures
 from fints_pipeline.defs.failures import explained
+from fints_pipeline.defs.fold_stages import FoldStages
 from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
 from fints_pipeline.defs.models import models_result, unused
 from fints_pipeline.defs.partitions import FOLDS, check_known, fold_partition, split_fold
 from fints_pipeline.defs.resources import Mlflow, Project
+from fints_pipeline.defs.targets import is_refresh
 
 _ONE_RUN_A_FOLD = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 
@@ -131,7 +134,7 @@ def _proven(
     for check in checks:
         yield check
         if not check.passed and check.severity == dg.AssetCheckSeverity.ERROR:
-            failed.append(check.check_name)
+            failed.append(str(check.check_name))
     if failed:
         train.withdraw_predictions(lake, experiment, fold)
         raise LookAheadError(
@@ -153,7 +156,10 @@ def _fold(context, project):
 
 
 def _train(context, project, mlflow, experiment, fold, names) -> dg.MaterializeResult:
-    """Train some models of a fold; what each came to stands in the asset's metadata."""
+    """Train some models of a fold; what each came to stands in the asset's metadata.
+
+    A run that is to make only what is out of date leaves current models as they are.
+    """
     from fints_pipeline import train
     from fints_pipeline.training.tracking import MlflowTracker
 
@@ -163,10 +169,25 @@ def _train(context, project, mlflow, experiment, fold, names) -> dg.MaterializeR
         "dagster.partition": context.partition_key,
     }
     tracker = MlflowTracker(mlflow, tags=tags)
-    results = {
-        name: train.train_model(project.lake, experiment, fold, name, tracker) for name in names
-    }
+    results = {}
+    for name in names:
+        kept = _current(project, experiment, fold, name) if is_refresh(context) else None
+        results[name] = kept or train.train_model(project.lake, experiment, fold, name, tracker)
     return models_result(project.lake, experiment, fold, results, mlflow)
+
+
+def _current(project, experiment, fold, name):
+    """Return one of a fold's models, as `train_model` does, if it would come out the same."""
+    from fints_pipeline.training.bundles import load_record
+    from fints_pipeline.training.results import Trained
+
+    contents = Contents(project.lake)
+    stages = FoldStages(contents, experiment, fold)
+    manifest = contents.manifest(stages.name_of(name))
+    if manifest is None or not stages.model(name).is_current:
+        return None
+    record = load_record(project.lake, experiment.experiment, fold.key, name)
+    return Trained(manifest, record.metrics, 0.0)
 
 
 def _bundle_result(project, key: BundleKey, result) -> dg.MaterializeResult:

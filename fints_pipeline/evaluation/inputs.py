@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from fints_pipeline.base.errors import KeyNotFoundError, LakeError, LookAheadErr
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import BundleKey, Lake, TableKey, fold_key, series_key
 from fints_pipeline.base.time import month_of, next_month
-from fints_pipeline.evaluation.config import BacktestConfig
+from fints_pipeline.evaluation.config import BacktestConfig, Conversion
 from fints_pipeline.evaluation.grid import Rate, stamps
 from fints_pipeline.schemas.bars import BARS
 from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
@@ -49,6 +50,38 @@ class Inputs:
     digests: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Months:
+    """Which months a backtest reads: bars from one, conversion rates from another, to the last."""
+
+    bars: str
+    rates: str
+    last: str
+
+    @classmethod
+    def of(cls, config: BacktestConfig, folds: Sequence[Fold]) -> Self:
+        """Return those of a backtest over folds in time order."""
+        first, last = month_of(folds[0].test.first), month_of(folds[-1].test.last)
+        warm_up = 1 + config.sessions_before // SESSIONS_A_MONTH
+        return cls(next_month(first, -warm_up), next_month(first, -1), last)
+
+
+def conversion_of(config: BacktestConfig, instrument: str) -> Conversion | None:
+    """Return how what an instrument earns becomes the account's currency; None if it is that."""
+    currency = config.quote_currency.get(instrument, config.account_currency)
+    return None if currency == config.account_currency else config.conversion.get(currency)
+
+
+def dividends_key(instrument: str) -> TableKey:
+    """Return the key of an instrument's corporate actions."""
+    return series_key("corporate_actions", "event", instrument, "all")
+
+
+def trained_with(found: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Name what models were trained with, from the fingerprints that their folds' records tell."""
+    return {model: "+".join(sorted(set(each))) for model, each in found.items()}
+
+
 def read_inputs(
     lake: Lake,
     config: BacktestConfig,
@@ -72,19 +105,14 @@ def read_inputs(
         LookAheadError: predictions lie outside the spans that their model was trained for.
     """
     inputs = _read_predictions(lake, config, folds)
-    first = month_of(inputs.folds[0].test.first)
-    last = month_of(inputs.folds[-1].test.last)
-    warm_up = 1 + config.sessions_before // SESSIONS_A_MONTH
+    months = Months.of(config, inputs.folds)
     for instrument in instruments:
-        frame = _read_bars(lake, inputs, instrument, frequency, next_month(first, -warm_up), last)
-        inputs.bars[instrument] = frame
+        first, last = months.bars, months.last
+        inputs.bars[instrument] = _read_bars(lake, inputs, instrument, frequency, first, last)
         _read_dividends(lake, inputs, instrument)
-        currency = config.quote_currency.get(instrument, config.account_currency)
-        if currency != config.account_currency and currency in config.conversion:
-            conversion = config.conversion[currency]
-            known = _read_bars(
-                lake, inputs, conversion.instrument, frequency, next_month(first, -1), last
-            )
+        if conversion := conversion_of(config, instrument):
+            first = months.rates
+            known = _read_bars(lake, inputs, conversion.instrument, frequency, first, last)
             value = known["close"].to_numpy(float)
             rate = 1 / value if conversion.invert else value
             inputs.rates[instrument] = Rate(stamps(known["close_time"]), rate)
@@ -122,7 +150,7 @@ def _read_predictions(lake: Lake, config: BacktestConfig, folds: Sequence[Fold])
     return Inputs(
         pd.concat(tables, ignore_index=True),
         tuple(predicted.values()),
-        trained={model: "+".join(sorted(found)) for model, found in trained.items()},
+        trained=trained_with(trained),
         horizon=horizon,
         digests=digests,
     )
@@ -183,7 +211,7 @@ def _read_dividends(lake: Lake, inputs: Inputs, instrument: str) -> None:
 
     A dividend is public from its ex-date on, whenever the file that tells of it was bought.
     """
-    key = series_key("corporate_actions", "event", instrument, "all")
+    key = dividends_key(instrument)
     if not lake.exists(key):
         return
     table = lake.read(key)

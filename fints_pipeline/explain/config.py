@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from fints_pipeline.base.config import Config, load_config, named_like_its_file
 
+CODE_VERSION = "2"
+"""Of the explanations."""
+
 
 class Gradients(Config):
     """Integrated gradients.

@@ -19,7 +19,7 @@ from fints_pipeline.evaluation.explained import (
     explanations_key,
     write_explanations,
 )
-from fints_pipeline.explain.config import ExplainConfig
+from fints_pipeline.explain.config import CODE_VERSION, ExplainConfig
 from fints_pipeline.explain.fold import Findings, examine, token_pushes
 from fints_pipeline.explain.measured import COLUMNS as IMPORTANCE_COLUMNS
 from fints_pipeline.explain.measured import rows_of
@@ -33,8 +33,6 @@ from fints_pipeline.tokenizers.brooks import FIELDS
 from fints_pipeline.training.config import ExperimentConfig, load_experiment
 from fints_pipeline.training.seeds import reproducible
 from fints_pipeline.walkforward.folds import CrossValidation, Fold
-
-CODE_VERSION = "2"
 
 
 @dataclass(frozen=True)

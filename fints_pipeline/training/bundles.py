@@ -64,6 +64,16 @@ def load_model(lake: Lake, experiment: str, fold: str, model: str) -> Loaded:
     return Loaded(network, record, lake.bundle_manifest(key).digest)
 
 
+def load_record(lake: Lake, experiment: str, fold: str, model: str) -> TrainingRecord:
+    """Return what a published model learned from.
+
+    Raises:
+        KeyNotFoundError: it has not been trained.
+        LakeError: a file is damaged.
+    """
+    return TrainingRecord.read(lake.open_bundle(model_key(experiment, fold, model)))
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """The bundle of a model to start from: where its files lie, its key and digest."""

@@ -43,6 +43,23 @@ def longest_context(experiment: ExperimentConfig) -> int:
     return max(found)
 
 
+def made_with(experiment: ExperimentConfig, folds: Sequence[Fold]) -> str:
+    """Name everything but the data that the fold table depends on."""
+    spans, context = [fold.to_json() for fold in folds], longest_context(experiment)
+    return fingerprint([spans, list(_labels(experiment)), context])
+
+
+def whole_span(folds: Sequence[Fold]) -> Span:
+    """Return the sessions that the fold table counts: from the first fold's to the last one's."""
+    extents = [fold.extent for fold in folds]
+    return Span(min(one.first for one in extents), max(one.last for one in extents))
+
+
+def _labels(experiment: ExperimentConfig) -> tuple[str, ...]:
+    data = experiment.data
+    return tuple(dict.fromkeys((data.label, data.direction_label)))
+
+
 def publish_fold_table(
     lake: Lake, experiment: ExperimentConfig, folds: Sequence[Fold]
 ) -> tuple[BundleManifest, FoldTable]:
@@ -55,11 +72,9 @@ def publish_fold_table(
     """
     from fints_pipeline.walkforward.fold_table import Timeline, fold_table
 
-    data = experiment.data
-    labels = tuple(dict.fromkeys((data.label, data.direction_label)))
-    extents = [fold.extent for fold in folds]
-    whole = Span(min(one.first for one in extents), max(one.last for one in extents))
-    found = load_dataset(lake, data, Columns(features=data.features[:1], labels=labels), whole)
+    data, labels = experiment.data, _labels(experiment)
+    columns = Columns(features=data.features[:1], labels=labels)
+    found = load_dataset(lake, data, columns, whole_span(folds))
     lines = [
         Timeline(
             one.session,
@@ -69,13 +84,8 @@ def publish_fold_table(
         )
         for one in found.series
     ]
-    context = longest_context(experiment)
-    table = fold_table(folds, lines, context)
-    lineage = Lineage(
-        CODE_VERSION,
-        fingerprint([[fold.to_json() for fold in folds], list(labels), context]),
-        found.inputs,
-    )
+    table = fold_table(folds, lines, longest_context(experiment))
+    lineage = Lineage(CODE_VERSION, made_with(experiment, folds), found.inputs)
     key = fold_table_key(experiment.experiment)
     return lake.write_bundle(key, lambda folder: _write(folder, table), lineage), table
 

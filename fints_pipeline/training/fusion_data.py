@@ -124,7 +124,7 @@ def load_fusion(
 def _text(
     lake: Lake, model: FusionModel, encoder: str, series: tuple[Series, ...]
 ) -> tuple[TextWindows, dict[str, str]]:
-    names = {one.instrument: _subject(one.instrument, model.text_source) for one in series}
+    names = {one.instrument: model.subject_of(one.instrument) for one in series}
     found = load_text(lake, encoder, names.values())
     width = next(iter(found.values())).vectors.shape[1]
     lag = timedelta(minutes=model.text_lag)
@@ -135,8 +135,3 @@ def _text(
     ]
     keys = [text_key(encoder, name) for name in found]
     return TextWindows(blocks, width), {str(key): lake.bundle_manifest(key).digest for key in keys}
-
-
-def _subject(instrument: str, source: str | None) -> str:
-    """Return what the news about an instrument is filed under."""
-    return instrument if source is None else f"{source}.{instrument.partition('.')[2]}"

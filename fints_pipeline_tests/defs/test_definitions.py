@@ -44,6 +44,7 @@ JOBS = {
     "train": {"trained_models", "predictions"},
     "backtest": {"walk_forward_backtest", "backtest_report"},
     "explain": {"explanations", "backtest_report"},
+    "up_to_date": set(),
 }
 
 

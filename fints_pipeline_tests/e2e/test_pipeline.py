@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -6,18 +7,25 @@ from pathlib import Path
 import dagster as dg
 import mlflow
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fints_pipeline import pipeline, train
+from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.frames import to_pandas
-from fints_pipeline.base.lake import BundleKey, fold_key
+from fints_pipeline.base.lake import ArrowContract, BundleKey, fold_key, series_key
+from fints_pipeline.base.lake.contents import Contents
 from fints_pipeline.base.locations import Locations
-from fints_pipeline.definitions import defs
-from fints_pipeline.defs import fold_checks
+from fints_pipeline.definitions import build, defs
+from fints_pipeline.defs import fold_checks, up_to_date
+from fints_pipeline.defs.experiment_stages import ExperimentStages
+from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import fold_partition
 from fints_pipeline.defs.reconcile import outdated
+from fints_pipeline.defs.renewal import planned, renew
 from fints_pipeline.defs.resources import Project
+from fints_pipeline.defs.retraining import retraining_sensor
 from fints_pipeline.features.log_return import LogReturn
 from fints_pipeline.schemas.predictions import PREDICTIONS
 from fints_pipeline.training.config import load_experiment
@@ -30,6 +38,26 @@ def experiment(locations: Locations):
 
 def test_nothing_is_left_to_do(finished: Locations) -> None:
     assert list(outdated(finished)) == []
+    assert list(planned(finished, new=True)) == []
+
+
+def test_the_backtest_would_read_what_it_has_read(finished: Locations) -> None:
+    found = folds(finished)
+    contents = Contents(finished.lake)
+    stages = ExperimentStages(contents, finished, experiment(finished), found)
+    for made in (stages.fold_table(), stages.backtest(), stages.explanations(), stages.report()):
+        assert made.exists
+        assert made.is_current, made.reasons
+        assert made.expected == contents.lineage(made.name)
+
+
+def test_the_up_to_date_checks_were_made_with_the_assets_and_passed(finished: Locations) -> None:
+    with dg.DagsterInstance.get() as instance:
+        for check in up_to_date.CHECKS:
+            (key,) = check.check_keys
+            record = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)[0]
+            assert record.evaluation.passed, record.evaluation.metadata["evidence"].value
+            assert record.evaluation.metadata["looked_at"].value > 0, key
 
 
 def test_the_broken_archive_is_quarantined_and_the_others_are_in(finished: Locations) -> None:
@@ -246,3 +274,71 @@ def test_a_second_run_makes_nothing_anew(finished: Locations, capsys) -> None:
     steps = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert steps == ["ingest"]
     assert before == {key: finished.lake.footer(key).digest for key in finished.lake.keys("tokens")}
+
+
+@pytest.fixture
+def elsewhere(finished: Locations, tmp_path: Path):
+    """Return a copy of the finished project with an instance of its own, and its launcher."""
+    lake, configs = tmp_path / "lake", tmp_path / "configs"
+    shutil.copytree(finished.lake_root, lake)
+    shutil.copytree(finished.configs, configs)
+    locations = Locations(lake, finished.inbox, configs)
+    with dg.instance_for_test() as instance:
+        launcher = Launcher(instance, build(locations))
+        launcher.folds()
+        yield locations, launcher, instance
+
+
+def test_a_red_check_leaves_no_predictions_and_no_one_takes_the_fold_for_done(
+    elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locations, launcher, instance = elsewhere
+    first = folds(locations)[0]
+    partition, key = fold_partition("tiny", first.key), fold_key("predictions", "tiny", first.key)
+    honest = LogReturn.compute
+
+    def shifted(self, bars):
+        return {name: np.append(v[1:], np.nan) for name, v in honest(self, bars).items()}
+
+    monkeypatch.setattr(LogReturn, "compute", shifted)
+    assert locations.lake.exists(key)
+    with pytest.raises(UserError, match="no_look_ahead"):
+        launcher.request(
+            dg.RunRequest(
+                job_name="train",
+                partition_key=partition,
+                asset_selection=[dg.AssetKey("predictions")],
+            )
+        )
+    assert not locations.lake.exists(key)
+    assert partition not in instance.get_materialized_partitions(dg.AssetKey("predictions"))
+    history = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey("predictions"), "no_look_ahead"), limit=1
+    )
+    assert not history[0].evaluation.passed
+    assert "became" in history[0].evaluation.metadata["evidence"].value
+    context = dg.build_sensor_context(instance=instance)
+    result = retraining_sensor(context, project=Project.from_locations(locations))
+    asked = [(request.job_name, request.partition_key) for request in result.run_requests]
+    assert asked == [("train", partition)]  # and no backtest
+    assert not up_to_date.evaluate(locations, up_to_date.backtests).passed
+
+
+def test_what_a_restated_month_made_stale_is_made_again_down_to_the_report(elsewhere) -> None:
+    locations, launcher, _ = elsewhere
+    lake, found = locations.lake, folds(locations)
+    key = series_key("features", "5m", "synthetic.EDGE", "2024-08")
+    rows = lake.read(key)
+    place = rows.schema.get_field_index("log_return")
+    values = pa.chunked_array([rows["log_return"].to_numpy() * 1.5])
+    rows = rows.set_column(place, rows.schema.field(place), values)
+    lake.write(key, rows, ArrowContract("features", rows.schema), lake.lineage(key))
+    stale = [step.name for step in planned(locations, new=False)]
+    assert f"train tiny.{found[-1].key}" in stale
+    said: list[str] = []
+    renewed = renew(locations, launcher, new=False, say=said.append)
+    assert renewed.failed == {}
+    assert [line.split()[0] for line in said[-2:]] == ["backtest", "explain"]
+    assert len(said) == renewed.steps
+    assert list(planned(locations, new=True)) == []
+    assert renew(locations, launcher, new=False, say=said.append).steps == 0

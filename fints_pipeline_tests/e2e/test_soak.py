@@ -18,14 +18,16 @@ import pytest
 import yaml
 
 from fints_pipeline import train
-from fints_pipeline.base.lake import fold_key
+from fints_pipeline.base.lake.contents import Contents
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import months_between, next_month
 from fints_pipeline.data.synthetic import make_market
 from fints_pipeline.definitions import build
 from fints_pipeline.defs import retraining, schedules, sensors
+from fints_pipeline.defs.fold_stages import FoldStages
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.reconcile import outdated
+from fints_pipeline.defs.renewal import planned
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.settling import settle
 from fints_pipeline.training.config import load_experiment
@@ -45,6 +47,7 @@ class Life:
         launcher: Runs what is requested.
         instance: Its Dagster.
         cursor: The inbox sensor's.
+        retraining: The retraining sensor's.
         asked: Run keys that were requested, each of which counts once.
         ran: Jobs that ran.
     """
@@ -54,6 +57,7 @@ class Life:
     launcher: Launcher
     instance: dg.DagsterInstance
     cursor: str | None = None
+    retraining: str | None = None
     asked: set[str] = field(default_factory=set)
     ran: list[str] = field(default_factory=list)
 
@@ -98,9 +102,12 @@ class Life:
         return self._took(result)
 
     def _retrain(self) -> int:
-        context = dg.build_sensor_context(instance=self.instance)
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.retraining)
         result = retraining.retraining_sensor(context, project=self.project)
-        return 0 if isinstance(result, dg.SkipReason) else self._took(result)
+        if isinstance(result, dg.SkipReason):
+            return 0
+        self.retraining = result.cursor
+        return self._took(result)
 
     def _took(self, result: dg.SensorResult) -> int:
         for request in result.dynamic_partitions_requests or []:
@@ -178,6 +185,7 @@ def restate(life: Life, root: Path, month: str, seen: str) -> None:
 def equals_a_clean_build(life: Life, root: Path) -> None:
     """Build a lake from the same inbox in one pass, and compare digest for digest."""
     assert list(outdated(life.locations)) == []
+    assert list(planned(life.locations, new=True)) == []
     clean = Locations(root / "clean", life.locations.inbox, life.locations.configs)
     (root / "clean-dagster").mkdir()
     with dg.DagsterInstance.local_temp(str(root / "clean-dagster")) as instance:
@@ -194,8 +202,12 @@ def equals_a_clean_build(life: Life, root: Path) -> None:
     assert folds == train.experiment_folds(life.locations.lake, experiment)
     assert folds
     for fold in folds:
-        key = fold_key("predictions", "tiny", fold.key)
-        assert life.locations.lake.footer(key).digest == clean.lake.footer(key).digest, key
+        for name in FoldStages(Contents(clean.lake), experiment, fold).all():
+            one, other = (
+                Contents(lake).digest(FoldStages(Contents(lake), experiment, fold).name_of(name))
+                for lake in (life.locations.lake, clean.lake)
+            )
+            assert one == other, (fold.key, name)
     assert list(life.locations.lake_root.rglob(".tmp-*")) == []
 
 
@@ -220,6 +232,11 @@ def test_three_months_with_a_crash_and_a_restated_archive(life) -> None:
             lived.month_ends(month)
         lived.settle_down()
     assert {"ingest", "data", "pretrain", "train", "backtest"} <= set(lived.ran)
+    trained, tested = lived.ran.count("train"), lived.ran.count("backtest")
+    restate(lived, root, months[1], months[-1])  # which the folds have trained on
+    lived.settle_down()
+    assert lived.ran.count("train") > trained
+    assert lived.ran.count("backtest") > tested
     equals_a_clean_build(lived, root)
 
 
@@ -229,16 +246,19 @@ def test_three_months_with_a_crash_and_a_restated_archive(life) -> None:
     indirect=True,
     ids=["two_years"],
 )
-def test_two_years_with_two_crashes_and_a_restated_archive(life) -> None:
+def test_two_years_with_two_crashes_and_restated_archives(life) -> None:
     lived, months, root = life
     for place, month in enumerate(months):
         lived.arrive(f"*-1m-{month}*")
         if place == 4:
             restate(lived, root, months[2], month)
+        if place == 18:
+            restate(lived, root, months[9], month)  # which a fold has trained on
         if place in (6, 15):
             lived.crash("  4/")
         if place % 2:
             lived.month_ends(month)
         lived.settle_down()
-    assert lived.ran.count("train") >= 3
+    trained = {key.split(":")[1] for key in lived.asked if key and key.startswith("train:")}
+    assert lived.ran.count("train") > len(trained) >= 2
     equals_a_clean_build(lived, root)

@@ -237,6 +237,12 @@ class FusionModel(TargetModel):
             raise ValueError("`text` needs a text tower: add `network.text`")
         return self
 
+    def subject_of(self, instrument: str) -> str:
+        """Return what the news about an instrument is filed under."""
+        if self.text_source is None:
+            return instrument
+        return f"{self.text_source}.{instrument.partition('.')[2]}"
+
     @property
     def reads_tokens(self) -> bool:  # type: ignore[override]
         """Whether it has a token tower."""
