@@ -27,7 +27,7 @@ class World:
         self.calls: list[tuple[str, str, str]] = []
         self.broken: set[str] = set()
 
-    def outdated(self, _locations, names):
+    def outdated(self, _locations, names, _known=None, _refused=None):
         found = [item for item in sorted(self.stale) if not names or item[0] in names]
         return [Item(*item) for item in found]
 
