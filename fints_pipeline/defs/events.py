@@ -1,6 +1,6 @@
 """What a run tells Dagster of the partitions that it makes, each as soon as it is made."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +117,11 @@ class Reporter:
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self._storage = context.instance.event_log_storage
+        self._log = context.log
+
+    def waits(self, name: str) -> Callable[[], None]:
+        """Return what says in the run's log that another run makes ``name`` at present."""
+        return lambda: self._log.info(f"waiting for another run that makes {name}")
 
     def materialization(
         self, asset: str, partition: PartitionKey, made: Made

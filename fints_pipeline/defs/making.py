@@ -5,7 +5,7 @@ whoever asked for it. So any set of partitions, launched in any order, from any 
 as one pass over the whole history would.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -44,9 +44,12 @@ def make(context: dg.AssetExecutionContext, project: Project, asset: str) -> Ite
 
 
 @contextmanager
-def alone(lake: Lake, instrument: str) -> Iterator[None]:
-    """Keep other runs from writing an instrument's series meanwhile; a killed run lets go."""
-    with lake.store.locked(f"series-{text_digest(instrument)}"):
+def alone(lake: Lake, instrument: str, busy: Callable[[], None] | None = None) -> Iterator[None]:
+    """Keep other runs from writing an instrument's series meanwhile; a killed run lets go.
+
+    ``busy`` is called before waiting for one.
+    """
+    with lake.store.locked(f"series-{text_digest(instrument)}", busy):
         yield
 
 
@@ -95,7 +98,7 @@ class _Sweep:
         if self._asset not in instrument.tables:
             yield from self._unasked(instrument, months)
             return
-        with alone(instrument.lake, instrument.name):
+        with alone(instrument.lake, instrument.name, self._reporter.waits(instrument.name)):
             failed = [each for each in self._before if each.instrument == instrument.name]
             maker = Maker(instrument, self._reporter, failed)
             staged = set(instrument.staged())

@@ -71,7 +71,7 @@ def run_source(
     reporter = Reporter(context)
     for name in context.partition_keys:
         check_known(source.noun, name, known)
-        with alone(locations.lake, asset, name):
+        with alone(locations.lake, asset, name, reporter.waits(name)):
             yield from made(reporter, source, locations, name)
     yield from ends(context)
 
@@ -94,13 +94,16 @@ def ensured(
     source = sources()[asset]
     if name not in source.known(locations):
         return
-    with alone(locations.lake, asset, name):
+    with alone(locations.lake, asset, name, reporter.waits(name)):
         if source.stale(locations, name):
             yield from made(reporter, source, locations, name)
 
 
 @contextmanager
-def alone(lake: Lake, asset: str, name: str) -> Iterator[None]:
-    """Keep other runs from making a source's partition meanwhile; a killed run lets go."""
-    with lake.store.locked(f"source-{text_digest(asset, name)}"):
+def alone(lake: Lake, asset: str, name: str, busy: Callable[[], None]) -> Iterator[None]:
+    """Keep other runs from making a source's partition meanwhile; a killed run lets go.
+
+    ``busy`` is called before waiting for one.
+    """
+    with lake.store.locked(f"source-{text_digest(asset, name)}", busy):
         yield

@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fints_pipeline.base.errors import LakeError
@@ -67,8 +67,10 @@ def write_text(target: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, busy: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold an exclusive lock, named by the file ``path``, between processes and threads.
+
+    ``busy`` is called before waiting for somebody who holds it.
 
     The lock file stays. Who removes it must hold the lock, and who then finds that the file it
     locked is no longer the one at ``path`` begins anew.
@@ -76,15 +78,20 @@ def locked(path: Path) -> Iterator[None]:
     with contextlib.ExitStack() as held:
         with clear_errors(path):  # of the lock alone: what is done under it has errors of its own
             path.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(_held(path))
+            held.enter_context(_held(path, busy))
         yield
 
 
 @contextlib.contextmanager
-def _held(path: Path) -> Iterator[None]:
+def _held(path: Path, busy: Callable[[], None] | None) -> Iterator[None]:
     while True:
         with path.open("a") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if busy is not None:
+                    busy()
+                fcntl.flock(stream, fcntl.LOCK_EX)
             if not _is_at(stream.fileno(), path):
                 continue
             try:

@@ -206,11 +206,11 @@ class BucketStore:
                     yield one["Key"][start : -len(end)], one["ETag"]
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
+    def locked(self, name: str, busy: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold a lease; what is uploaded meanwhile is checked against it."""
         lock = PurePosixPath(LOCKS) / name
         with self._clear_errors(lock):
-            lease = self._leases.take(self._key(lock))
+            lease = self._leases.take(self._key(lock), busy)
         self._held.append(lease)
         try:
             yield

@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from fints_pipeline.base.errors import LakeError
@@ -88,13 +89,13 @@ class Leases:
     def __init__(self, client: Any, bucket: str) -> None:
         self._client, self._bucket = client, bucket
 
-    def take(self, name: str) -> Lease:
-        """Wait until the lock is free, and hold it."""
+    def take(self, name: str, busy: Callable[[], None] | None = None) -> Lease:
+        """Wait until the lock is free, and hold it; ``busy`` is called if somebody has it."""
         while True:
             owner = uuid.uuid4().hex
             lease, own = self._draw(name, owner)
             if lease is not None:
-                self._wait_for_turn(name, own, lease)
+                self._wait_for_turn(name, own, lease, busy)
                 if not lease.is_lost:
                     return lease
                 lease.release()
@@ -115,7 +116,9 @@ class Leases:
         lease.release()
         return None, own
 
-    def _wait_for_turn(self, name: str, own: str, lease: Lease) -> None:
+    def _wait_for_turn(
+        self, name: str, own: str, lease: Lease, busy: Callable[[], None] | None
+    ) -> None:
         seen: dict[str, tuple[str, float]] = {}
         wait = _WAIT
         while not lease.is_lost:
@@ -123,6 +126,9 @@ class Leases:
             ahead = {one: tag for one, tag in entries.items() if _is_choosing(one) or one < own}
             if not ahead:
                 return
+            if busy is not None and not all(map(_is_choosing, ahead)):
+                busy()
+                busy = None
             now = time.monotonic()
             for one, tag in ahead.items():
                 if one not in seen or seen[one][0] != tag:

@@ -108,9 +108,11 @@ class OverlayStore:
         """Return the time by the clock of what is in front."""
         return self.own.now()
 
-    def locked(self, name: str) -> AbstractContextManager[None]:
+    def locked(
+        self, name: str, busy: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
         """Lock in front: nobody else writes there."""
-        return self.own.locked(name)
+        return self.own.locked(name, busy)
 
     def refresh(self, path: PurePosixPath) -> None:
         """Let what lies beneath show what is there now."""

@@ -126,8 +126,15 @@ class Store(Protocol):
         """Return the time by the clock that dates the files, in seconds."""
         ...
 
-    def locked(self, name: str) -> AbstractContextManager[None]:
-        """Hold an exclusive lock between all processes that use the lake."""
+    def locked(
+        self, name: str, busy: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold an exclusive lock between all processes that use the lake.
+
+        Args:
+            name: The lock's.
+            busy: Called once if somebody else holds it, before waiting.
+        """
         ...
 
     def refresh(self, path: PurePosixPath) -> None:
@@ -258,9 +265,11 @@ class FolderStore:
         """Return this machine's time."""
         return time.time()
 
-    def locked(self, name: str) -> AbstractContextManager[None]:
+    def locked(
+        self, name: str, busy: Callable[[], None] | None = None
+    ) -> AbstractContextManager[None]:
         """Lock a file below `LOCKS`."""
-        return locked(self.root / LOCKS / f"{name}.lock")
+        return locked(self.root / LOCKS / f"{name}.lock", busy)
 
     def refresh(self, path: PurePosixPath) -> None:
         """The folder always shows what is there."""

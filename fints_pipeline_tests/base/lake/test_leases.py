@@ -98,3 +98,20 @@ def test_wrong_credentials_are_explained(bucket: str, monkeypatch: pytest.Monkey
 def test_an_address_without_a_bucket_is_refused() -> None:
     with pytest.raises(ConfigError, match="names no bucket"):
         Lake("s3://")
+
+
+def test_who_waits_for_a_lease_is_told_once(store: BucketStore) -> None:
+    told: list[int] = []
+
+    def wait() -> None:
+        with store.locked("five", lambda: told.append(1)):
+            pass
+
+    with store.locked("five", lambda: pytest.fail("nobody had it")):
+        other = threading.Thread(target=wait)
+        other.start()
+        deadline = time.monotonic() + 30
+        while not told and time.monotonic() < deadline:
+            time.sleep(0.05)
+    other.join(30)
+    assert told == [1]

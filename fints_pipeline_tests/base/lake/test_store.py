@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -32,3 +33,21 @@ def test_stamps_name_folders_whatever_the_root_is(
     for root in (tmp_path, Path()):
         found = FolderStore(root).stamps(PurePosixPath("bars"), "data.parquet")
         assert [path for path, _ in found] == ["bars/freq=5m/month=2023-01"]
+
+
+def test_who_waits_for_a_lock_is_told_once_and_who_need_not_is_not(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    told = threading.Event()
+    taken: list[str] = []
+
+    def wait() -> None:
+        with store.locked("one", told.set):
+            taken.append("second")
+
+    with store.locked("one", lambda: pytest.fail("nobody had it")):
+        other = threading.Thread(target=wait)
+        other.start()
+        assert told.wait(30)
+        taken.append("first")
+    other.join(30)
+    assert taken == ["first", "second"]
