@@ -48,26 +48,31 @@ def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
             fingerprint({name: [fold.to_json() for fold in folds] for name, folds in found.items()})
         ),
     )
+    require_experiments(project.locations)
 
 
 def complete_folds(locations: Locations) -> tuple[dict[str, list], dict[str, str]]:
-    """Return the folds of every experiment whose data suffices, and why the others have none.
-
-    Raises:
-        ConfigError: an experiment's file is wrong.
-    """
+    """Return the folds of every experiment whose data suffices, and why the others have none."""
     from fints_pipeline import train
     from fints_pipeline.base.errors import UserError
     from fints_pipeline.training.config import load_experiment
 
     folds, waiting = {}, {}
     for path in sorted((locations.configs / "train").glob("*.yaml")):
-        experiment = load_experiment(path)
         try:
+            experiment = load_experiment(path)
             folds[experiment.experiment] = train.experiment_folds(locations.lake, experiment)
-        except UserError as error:  # its instruments have not arrived, or too few sessions
-            waiting[experiment.experiment] = error.what
+        except UserError as error:  # no data yet, too few sessions, or its file is wrong
+            waiting[path.stem] = error.what
     return folds, waiting
+
+
+def require_experiments(locations: Locations) -> None:
+    """Raise a `ConfigError` if the file of an experiment is wrong."""
+    from fints_pipeline.training.config import load_experiment
+
+    for path in sorted((locations.configs / "train").glob("*.yaml")):
+        load_experiment(path)
 
 
 def fold_tables(locations: Locations, found: dict[str, list]) -> tuple[dict, dict[str, str]]:
