@@ -18,6 +18,10 @@ from fints_pipeline.service.__main__ import LOOK_SECONDS, stopping
 from fints_pipeline.service.child import Child
 from fints_pipeline.service.ports import port as a_port
 
+RELOAD_SECONDS = 75.0
+"""A daemon elsewhere looks at the code anew every 60 s (dagster 1.13), and gives a failed run up
+for good when it wants to retry it and has not got the code."""
+
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
@@ -35,29 +39,38 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def serve(host: str, port: int) -> None:
-    """Serve until interrupted.
+    """Serve until interrupted; settle once the daemon can know that the code is served (again).
 
     Raises:
         ConfigError: ``DAGSTER_HOME`` is missing.
     """
+    from dagster._grpc.client import DagsterGrpcClient
+
     from fints_pipeline.defs.home import dagster_home, opened_instance
     from fints_pipeline.defs.settling import settle
+    from fints_pipeline.service.code_server import knows_the_code
 
     logs = dagster_home() / "service"
     logs.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "dagster", "code-server", "start"]
     command += ["--host", host, "--port", str(port), "--location-name", "fints_pipeline"]
     code = Child("code", [*command, "-m", "fints_pipeline.definitions"], logs)
+    client = DagsterGrpcClient(host="127.0.0.1" if host == "0.0.0.0" else host, port=port)
+    served_since: float | None = None
     with stopping(), opened_instance() as instance:
         code.start()
         try:
             while True:
-                for run in settle(instance, time.time()):
-                    print(f"settled run {run.run_id}: {run.why}", flush=True)
                 time.sleep(LOOK_SECONDS)
                 if code.ended():
                     print("the code server has ended; starting it again", flush=True)
                     code.start()
+                    served_since = None
+                if served_since is None:
+                    served_since = time.monotonic() if knows_the_code(client) else None
+                elif time.monotonic() - served_since >= RELOAD_SECONDS:
+                    for run in settle(instance, time.time()):
+                        print(f"settled run {run.run_id}: {run.why}", flush=True)
         except KeyboardInterrupt:
             print("ending", flush=True)
         finally:

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,45 @@ def test_all_instances_keep_the_same_rules(folder: Path, project: Path, values: 
     queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
     assert queue["tagConcurrencyLimits"] == rules
     assert other["run_retries"] == one["run_retries"]
-    assert daemon["runRetries"]["maxRetries"] == one["run_retries"]["max_retries"]
+    assert daemon["runRetries"] == {
+        "enabled": one["run_retries"]["enabled"],
+        "maxRetries": one["run_retries"]["max_retries"],
+        "retryOnAssetOrOpFailure": one["run_retries"]["retry_on_asset_or_op_failure"],
+    }
     (deployment,) = values["dagster-user-deployments"]["deployments"]
     module = deployment["dagsterApiGrpcArgs"][1]
     assert importlib.util.find_spec(module) is not None
+
+
+def test_all_that_opens_the_instance_has_its_file(services: Any) -> None:
+    for name in ("code", "daemon", "page"):
+        assert services[name]["volumes"] == services["code"]["volumes"]
+        shared = services["code"]["environment"]
+        assert shared.items() <= services[name]["environment"].items(), name
+
+
+def test_compose_and_helm_run_the_same(services: Any, values: Any, project: Path) -> None:
+    says = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    image = f"{deployment['image']['repository']}:{deployment['image']['tag']}".rpartition("/")[2]
+    ours = {service["image"] for name, service in services.items() if name != "postgres"}
+    assert ours == {image, f"fints-pipeline:{says['version']}"}
+    assert f"--port={deployment['port']}" in services["code"]["command"]
+    variable = "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"
+    assert values["dagsterDaemon"]["env"][variable]
+    assert services["daemon"]["environment"][variable]
+
+
+def test_the_image_has_what_the_instance_of_the_chart_names(project: Path) -> None:
+    lock = (project / "requirements" / "lock.txt").read_text()
+    more = (project / "requirements" / "deploy.txt").read_text()
+    release = re.search(r"^dagster==(\S+)", lock, re.MULTILINE)
+    assert release is not None
+    library = "0." + str(int(release[1].split(".")[1]) + 16) + "." + release[1].split(".")[2]
+    for name in ("dagster-k8s", "dagster-postgres"):
+        assert re.search(rf"^{name}=={re.escape(library)} ", more, re.MULTILINE), name
+    for path in ("configs/deploy/helm-values.yaml", "docs/deploy/kubernetes.md"):
+        assert f"--version {release[1]} " in (project / path).read_text(), path
 
 
 @pytest.mark.server

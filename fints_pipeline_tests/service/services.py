@@ -32,6 +32,16 @@ query($id: String!) {
 """
 
 
+def ask(url: str, query: str, **variables: Any) -> Any:
+    """Return the data of a GraphQL query to the page at an address."""
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(
+        f"{url}/graphql", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)["data"]
+
+
 class Service:
     """`python -m fints_pipeline.service` over folders below ``home``."""
 
@@ -75,12 +85,7 @@ class Service:
 
     def ask(self, query: str, **variables: Any) -> Any:
         """Return the data of a GraphQL query."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"{self.url}/graphql", data=body, headers={"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)["data"]
+        return ask(self.url, query, **variables)
 
     def until(self, happened: Any, what: str, patience: float = PATIENCE) -> Any:
         """Wait until ``happened()`` is true and return it."""
