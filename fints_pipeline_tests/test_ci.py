@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_the_first_failure_ends_it_with_its_status(checkout: Path) -> None:
 def test_without_a_folder_for_them_there_are_no_reports(checkout: Path) -> None:
     _, calls = run(checkout)
     assert not [call for call in calls if "junit" in call]
+
+
+def test_every_job_is_run_for_real(project: Path) -> None:
+    """A job that is added to the code location needs its line in `.ci/jobs`."""
+    from fints_pipeline.definitions import defs
+
+    commands = re.findall(r"^ *execute (\w+)", (project / ".ci" / "jobs").read_text(), re.M)
+    known = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert set(commands) == known
 
 
 def test_the_workflow_runs_what_a_change_has_to_pass(project: Path) -> None:

@@ -26,6 +26,11 @@ class Component(Config):
         """The component's name in config files."""
         return type(self).__module__.rpartition(".")[2]
 
+    @property
+    def summary(self) -> str:
+        """What it is, in the one line that its docstring starts with."""
+        return (inspect.getdoc(type(self)) or "").partition("\n")[0].rstrip(".")
+
 
 T = TypeVar("T", bound=Component)
 

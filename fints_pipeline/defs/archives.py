@@ -8,9 +8,13 @@ import dagster as dg
 from fints_pipeline.base.config import load_config
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.locations import Locations
+from fints_pipeline.defs import delivered
 from fints_pipeline.defs.cadence import has_partition, too_early, too_many
+from fints_pipeline.defs.columns import ARCHIVES
 from fints_pipeline.defs.failures import explained
+from fints_pipeline.defs.metadata import rows_of
 from fints_pipeline.defs.partitions import INSTRUMENTS, SERIES, register, series_partition
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.sources import sources
@@ -76,7 +80,7 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     instruments = sorted({instrument for instrument, _ in known})
     register(context.instance, INSTRUMENTS, instruments)
     changed = sorted((set(report.slices) & known.keys()) | unreported(context, known))
-    for event in slice_events(known, changed):
+    for event in slice_events(locations.lake, known, changed):
         context.log_event(event)
     for event in _source_events(context, locations, report.changes):
         context.log_event(event)
@@ -91,6 +95,8 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
     }
     if warning := too_early(month for _, month in staged):
         metadata["months left alone"] = warning
+    files = len(report.accepted) + len(report.unchanged) + len(report.quarantined)
+    metadata |= rows_of(files, ARCHIVES)
     yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(report.digest))
     yield dg.AssetCheckResult(
         check_name="none_quarantined",
@@ -121,23 +127,25 @@ def unreported(
 
 
 def slice_events(
-    known: Mapping[tuple[str, str], str], changed: Collection[tuple[str, str]]
+    lake: Lake, known: Mapping[tuple[str, str], str], changed: Collection[tuple[str, str]]
 ) -> list[dg.AssetObservation | dg.AssetMaterialization]:
     """Return the events that tell Dagster the current versions of slices."""
     touched = {series_partition(*slice_) for slice_ in changed}
-    digests: dict[dg.MultiPartitionKey, list[str]] = {}
-    for slice_, digest in sorted(known.items()):
+    parts: dict[dg.MultiPartitionKey, list[tuple[str, str]]] = {}
+    for slice_ in sorted(known):
         if (partition := series_partition(*slice_)) in touched:
-            digests.setdefault(partition, []).append(digest)
+            parts.setdefault(partition, []).append(slice_)
+    digests = {partition: [known[each] for each in found] for partition, found in parts.items()}
     versions = {
         partition: found[0] if len(found) == 1 else text_digest(*found)
         for partition, found in digests.items()
     }
-    return _version_events("raw_slices", versions)
+    shown = {partition: delivered.of_slices(lake, found) for partition, found in parts.items()}
+    return _version_events("raw_slices", versions, shown)
 
 
 def _version_events(
-    asset: str, versions: Mapping[Any, str]
+    asset: str, versions: Mapping[Any, str], shown: Mapping[Any, dict[str, Any]]
 ) -> list[dg.AssetObservation | dg.AssetMaterialization]:
     """Return the events that tell Dagster the versions of partitions that it does not make itself.
 
@@ -147,7 +155,7 @@ def _version_events(
     """
     tags = {partition: {"dagster/data_version": found} for partition, found in versions.items()}
     return [
-        kind(asset, partition=partition, tags=each)
+        kind(asset, partition=partition, tags=each, metadata=shown[partition])
         for kind in (dg.AssetObservation, dg.AssetMaterialization)
         for partition, each in tags.items()
     ]
@@ -163,7 +171,9 @@ def _source_events(
         reported = context.instance.get_materialized_partitions(dg.AssetKey(source.raw))
         changed = {each.instrument for each in changes if each.table == source.raw}
         changed |= known.keys() - reported
-        yield from _version_events(source.raw, {name: known[name] for name in sorted(changed)})
+        versions = {name: known[name] for name in sorted(changed)}
+        shown = {name: delivered.of_source(source.raw, locations, name) for name in versions}
+        yield from _version_events(source.raw, versions, shown)
 
 
 def nothing_delivered(

@@ -1,12 +1,20 @@
 """Assets cut by experiment: the walk-forward backtest and its report."""
 
+import json
 from urllib.parse import quote
 
 import dagster as dg
 
 from fints_pipeline.base.lake import BundleKey
+from fints_pipeline.defs.columns import TRADES, VERDICT
 from fints_pipeline.defs.failures import explained
-from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers
+from fints_pipeline.defs.metadata import (
+    bundle_metadata,
+    data_version,
+    numbers,
+    rows_of,
+    schema_of,
+)
 from fints_pipeline.defs.models import unused
 from fints_pipeline.defs.partitions import EXPERIMENTS
 from fints_pipeline.defs.resources import Project
@@ -42,9 +50,11 @@ def walk_forward_backtest(context: dg.AssetExecutionContext, project: Project):
     config = backtest.load_backtest(locations.backtest_config(context.partition_key))
     result = backtest.run_backtest(locations, config)
     key = BundleKey.of("backtests", experiment=context.partition_key)
-    metadata = bundle_metadata(result.manifest, project.lake.store.uri(key.folder))
+    trades = sum(model["trading"]["trades"] for model in result.summary["models"].values())
+    shown = {"verdict": result.verdict.sentence, **numbers(result.metrics)}
+    shown |= rows_of(trades, TRADES)
     return dg.MaterializeResult(
-        metadata=metadata | numbers(result.metrics) | {"verdict": result.verdict.sentence},
+        metadata=bundle_metadata(result.manifest, project.lake.store.uri(key.folder), shown),
         data_version=data_version(result.manifest.digest, result.manifest.lineage),
     )
 
@@ -63,6 +73,7 @@ def explanations(context: dg.AssetExecutionContext, project: Project):
     from fints_pipeline.evaluation.explained import explanations_key
     from fints_pipeline.explain.config import load_explain
     from fints_pipeline.explain.run import run_explain
+    from fints_pipeline.schemas.explanations import IMPORTANCES
 
     locations = project.locations
     if not locations.has_explain(context.partition_key):
@@ -70,11 +81,11 @@ def explanations(context: dg.AssetExecutionContext, project: Project):
     config = load_explain(locations.explain_config(context.partition_key))
     outcome = run_explain(locations, config)
     key = explanations_key(context.partition_key)
-    metadata = bundle_metadata(outcome.manifest, project.lake.store.uri(key.folder))
     checks = outcome.found.completeness["passed"]
     told = {"sums_checked": float(len(checks)), "sums_not_passed": float((~checks).sum())}
+    shown = numbers(told) | rows_of(len(outcome.found.importances), schema_of(IMPORTANCES))
     return dg.MaterializeResult(
-        metadata=metadata | numbers(told),
+        metadata=bundle_metadata(outcome.manifest, project.lake.store.uri(key.folder), shown),
         data_version=data_version(outcome.manifest.digest, outcome.manifest.lineage),
     )
 
@@ -97,9 +108,14 @@ def backtest_report(context: dg.AssetExecutionContext, project: Project):
     manifest = backtest.write_report(locations, config)
     key = BundleKey.of("reports", experiment=context.partition_key)
     folder = project.lake.open_bundle(key)
-    metadata = bundle_metadata(manifest, str(folder))
-    metadata["report"] = dg.MetadataValue.url(report_page(context.partition_key))
-    metadata["summary"] = dg.MetadataValue.md((folder / "report.md").read_text(encoding="utf-8"))
+    verdict = json.loads((folder / "report.json").read_text(encoding="utf-8"))["verdict"]
+    shown = {
+        "verdict": verdict["sentence"],
+        "report": dg.MetadataValue.url(report_page(context.partition_key)),
+        "summary": dg.MetadataValue.md((folder / "report.md").read_text(encoding="utf-8")),
+        **rows_of(len(verdict["legs"]), VERDICT),
+    }
     return dg.MaterializeResult(
-        metadata=metadata, data_version=data_version(manifest.digest, manifest.lineage)
+        metadata=bundle_metadata(manifest, project.lake.store.uri(key.folder), shown),
+        data_version=data_version(manifest.digest, manifest.lineage),
     )

@@ -5,7 +5,9 @@ import dagster as dg
 from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.defs import fold_checks, pictures
+from fints_pipeline.defs.columns import FOLDS as FOLDS_SHOWN
 from fints_pipeline.defs.failures import explained
+from fints_pipeline.defs.metadata import rows_of
 from fints_pipeline.defs.partitions import EXPERIMENTS, FOLDS, fold_partition, register
 from fints_pipeline.defs.resources import Project
 
@@ -39,7 +41,7 @@ def walk_forward_folds(context: dg.AssetExecutionContext, project: Project):
     yield dg.MaterializeResult(
         metadata={
             "folds": dg.MetadataValue.md(_table(found)),
-            "count": len(fold_keys(found)),
+            **rows_of(len(fold_keys(found)), FOLDS_SHOWN),
             "waiting": dg.MetadataValue.json(waiting),
             **pictures.of_folds(project.lake, tables),
             **({"uncounted": dg.MetadataValue.json(uncounted)} if uncounted else {}),

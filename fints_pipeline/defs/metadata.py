@@ -1,5 +1,6 @@
-"""What the UI shows of a partition: rows, digest, columns, lineage."""
+"""What the UI shows of a partition: what one looks for first, then its rows, columns, origin."""
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -9,18 +10,16 @@ from fints_pipeline.base.lake import BundleManifest, Footer, Lineage
 if TYPE_CHECKING:
     from fints_pipeline.schemas.contract import TableContract
 
+Shown = Mapping[str, Any]
 
-def table_metadata(footer: Footer, contract: "TableContract", path: str) -> dict[str, Any]:
-    """Return row count, column schema with units, digest and inputs of a written partition."""
-    columns = [
-        dg.TableColumn(
-            name, kind, description=text, constraints=dg.TableColumnConstraints(nullable=nullable)
-        )
-        for name, kind, text, nullable in contract.describe()
-    ]
+
+def table_metadata(
+    footer: Footer, contract: "TableContract", path: str, shown: Shown | None = None
+) -> dict[str, Any]:
+    """Return what was ``shown``, rows, columns with units, digest and inputs of a partition."""
     return {
-        "dagster/row_count": footer.rows,
-        "dagster/column_schema": dg.TableSchema(columns=columns),
+        **(shown or {}),
+        **rows_of(footer.rows, schema_of(contract)),
         "digest": footer.digest,
         "schema": footer.schema_fingerprint,
         "file": dg.MetadataValue.path(path),
@@ -28,14 +27,39 @@ def table_metadata(footer: Footer, contract: "TableContract", path: str) -> dict
     }
 
 
-def bundle_metadata(manifest: BundleManifest, folder: str) -> dict[str, Any]:
-    """Return files, digest and inputs of a published bundle."""
+def bundle_metadata(
+    manifest: BundleManifest, folder: str, shown: Shown | None = None
+) -> dict[str, Any]:
+    """Return what was ``shown``, then digest, files and inputs of a published bundle."""
     return {
+        **(shown or {}),
         "digest": manifest.digest,
-        "files": dg.MetadataValue.json(dict(manifest.files)),
         "folder": dg.MetadataValue.path(folder),
+        "files": dg.MetadataValue.json(dict(manifest.files)),
         "inputs": dg.MetadataValue.json(dict(manifest.lineage.inputs)),
     }
+
+
+def rows_of(count: int, columns: dg.TableSchema) -> dict[str, Any]:
+    """Return how many rows a partition, or its main table, has, and its columns."""
+    return {"dagster/row_count": count, "dagster/column_schema": columns}
+
+
+def schema_of(contract: "TableContract") -> dg.TableSchema:
+    """Return a contract's columns, each with its meaning and unit."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name, kind, text, constraints=dg.TableColumnConstraints(nullable=nullable)
+            )
+            for name, kind, text, nullable in contract.describe()
+        ]
+    )
+
+
+def columns(described: Iterable[tuple[str, str, str]]) -> dg.TableSchema:
+    """Return columns of (name, type, meaning and unit), where there is no contract."""
+    return dg.TableSchema([dg.TableColumn(*one) for one in described])
 
 
 def data_version(digest: str, lineage: Lineage) -> dg.DataVersion:
@@ -46,6 +70,6 @@ def data_version(digest: str, lineage: Lineage) -> dg.DataVersion:
     return dg.DataVersion(f"{digest}-{lineage.config_fingerprint}")
 
 
-def numbers(values: dict[str, float]) -> dict[str, Any]:
+def numbers(values: Mapping[str, float]) -> dict[str, Any]:
     """Return metrics as metadata that the UI can plot over partitions."""
     return {name: dg.MetadataValue.float(float(value)) for name, value in values.items()}

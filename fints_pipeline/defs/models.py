@@ -7,7 +7,8 @@ import dagster as dg
 
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.lake import BundleKey
-from fints_pipeline.defs.metadata import bundle_metadata
+from fints_pipeline.defs.columns import MODELS
+from fints_pipeline.defs.metadata import bundle_metadata, numbers, rows_of
 
 _SEPARATOR = "."  # between a model's name and a key of its metadata
 
@@ -28,6 +29,7 @@ def models_result(lake, experiment, fold, results: Mapping[str, Any], mlflow):
 
     records = {name: load_record(lake, experiment.experiment, fold.key, name) for name in results}
     metadata: dict[str, Any] = {"models": dg.MetadataValue.md(_table(results, records))}
+    metadata |= rows_of(len(results), MODELS)
     for name, result in results.items():
         for key, value in _of_model(lake, experiment, fold, name, result, mlflow).items():
             metadata[f"{name}{_SEPARATOR}{key}"] = value
@@ -53,10 +55,9 @@ def unused(why: str) -> dg.MaterializeResult:
 def _of_model(lake, experiment, fold, name: str, result, mlflow) -> dict[str, Any]:
     manifest = result.manifest
     key = BundleKey.of("models", experiment=experiment.experiment, fold=fold.key, model=name)
-    metadata = bundle_metadata(manifest, lake.store.uri(key.folder))
-    metadata |= {key: dg.MetadataValue.float(value) for key, value in result.metrics.items()}
-    metadata["seconds"] = dg.MetadataValue.float(result.seconds)
-    return metadata | _mlflow_metadata(mlflow, result.run_id)
+    shown = _mlflow_metadata(mlflow, result.run_id)
+    shown |= numbers({**result.metrics, "seconds": result.seconds})
+    return bundle_metadata(manifest, lake.store.uri(key.folder), shown)
 
 
 def _mlflow_metadata(mlflow, run_id: str | None) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def _mlflow_metadata(mlflow, run_id: str | None) -> dict[str, Any]:
     from fints_pipeline.training.tracking import run_page
 
     url = run_page(mlflow.get_run(run_id))
-    return {"mlflow_run_id": run_id, "mlflow_run": dg.MetadataValue.url(url)}
+    return {"mlflow_run": dg.MetadataValue.url(url), "mlflow_run_id": run_id}
 
 
 def _column_schema(record) -> dg.TableSchema:

@@ -38,12 +38,12 @@ def series(locations: Locations, name: str) -> Iterator[Verdict | Made]:
     if source_noise.is_on():
         yield from _standing(lake, [key], name, source_noise.series_is_causal(lake, config))
     yield up_to_date(rows, config)
-    metadata = table_metadata(footer, contract, lake.uri(key))
-    metadata |= numbers(_figures(rows) | {"seconds": time.perf_counter() - started})
+    shown = pictures.of_series(rows, list(config.values))
+    shown |= numbers(_figures(rows) | {"seconds": time.perf_counter() - started})
     if len(rows):
         for name, end in (("first", rows["period_end"].min()), ("last", rows["period_end"].max())):
-            metadata[f"{name}_period_end"] = dg.MetadataValue.timestamp(end.to_pydatetime())
-    metadata |= pictures.of_series(rows, list(config.values))
+            shown[f"{name}_period_end"] = dg.MetadataValue.timestamp(end.to_pydatetime())
+    metadata = table_metadata(footer, contract, lake.uri(key), shown)
     yield Made(footer.digest, footer.lineage.inputs, metadata)
 
 
@@ -103,18 +103,16 @@ def news(locations: Locations, subject: str) -> Iterator[Verdict | Made]:
     counted = np.array([footer.rows for footer in footers], dtype=float)
     items = pd.concat([to_pandas(lake.read(key, ["positive", "negative"])) for key in keys])
     leaning = items["positive"] != items["negative"]
-    metadata = table_metadata(footers[-1], NEWS, lake.uri(keys[-1])) | {
-        "dagster/row_count": int(counted.sum()),
-        "months": f"{months[0]} to {months[-1]}",
-    }
-    metadata |= numbers(
+    shown = pictures.of_counts("items a month", counted, (months[0], months[-1]))
+    shown |= {"months": f"{months[0]} to {months[-1]}"} | numbers(
         {
             "items": counted.sum(),
             "share_that_leans": float(leaning.mean()),
             "seconds": time.perf_counter() - started,
         }
     )
-    metadata |= pictures.of_counts("items a month", counted, (months[0], months[-1]))
+    metadata = table_metadata(footers[-1], NEWS, lake.uri(keys[-1]), shown)
+    metadata["dagster/row_count"] = int(counted.sum())
     inputs = {name: was for footer in footers for name, was in footer.lineage.inputs.items()}
     yield Made(text_digest(*(footer.digest for footer in footers)), inputs, metadata)
 

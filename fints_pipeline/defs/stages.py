@@ -53,10 +53,9 @@ def bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     made = partition.write(lake, config, name, month, computed)
     yield from _proven("bars", instrument, month)
     yield coverage(made.quality)
-    metadata = numbers(_figures(made.quality)) | {"quality": quality}
     drawn = pictures.of_bars(to_pandas(computed.tables[config.base_frequency]))
-    metadata |= _seconds(started) | drawn
-    yield described("bars", instrument, month, metadata)
+    shown = drawn | numbers(_figures(made.quality)) | _seconds(started) | {"quality": quality}
+    yield described("bars", instrument, month, shown)
 
 
 def news_bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
@@ -64,14 +63,13 @@ def news_bars(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     started = time.perf_counter()
     building.news_bars(instrument, month)
     yield from _proven("news_bars", instrument, month)
-    metadata = _seconds(started)
     frame = _frame(instrument, "news_bars", month)
     sources = instrument.news.names
     names = [f"{source}_{what}" for source in sources for what in ("count", "leaning")]
-    metadata |= numbers(
+    shown = pictures.of_columns(frame, names) | numbers(
         {name: float(frame[name].sum()) for name in names if name.endswith("_count")}
     )
-    yield described("news_bars", instrument, month, metadata | pictures.of_columns(frame, names))
+    yield described("news_bars", instrument, month, shown | _seconds(started))
 
 
 def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
@@ -79,9 +77,8 @@ def features(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     started = time.perf_counter()
     building.features(instrument, month)
     yield from _proven("features", instrument, month)
-    metadata = _seconds(started)
     drawn = pictures.of_columns(_frame(instrument, "features", month), instrument.features.columns)
-    yield described("features", instrument, month, metadata | drawn)
+    yield described("features", instrument, month, drawn | _seconds(started))
 
 
 def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
@@ -89,10 +86,9 @@ def labels(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
     started = time.perf_counter()
     building.labels(instrument, month)
     yield from _proven("labels", instrument, month)
-    metadata = _seconds(started)
     names = [label.column for label in instrument.labels.labels]
     drawn = pictures.of_columns(_frame(instrument, "labels", month), names)
-    yield described("labels", instrument, month, metadata | drawn)
+    yield described("labels", instrument, month, drawn | _seconds(started))
 
 
 def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made]:
@@ -102,9 +98,8 @@ def brooks_tokens(instrument: Instrument, month: str) -> Iterator[Verdict | Made
     started = time.perf_counter()
     building.brooks_tokens(instrument, month)
     yield from _proven("brooks_tokens", instrument, month)
-    metadata = _seconds(started)
     drawn = pictures.of_tokens(_frame(instrument, "brooks_tokens", month), FIELDS)
-    yield described("brooks_tokens", instrument, month, metadata | drawn)
+    yield described("brooks_tokens", instrument, month, drawn | _seconds(started))
 
 
 STAGES: dict[str, Stage] = {
@@ -117,17 +112,18 @@ STAGES: dict[str, Stage] = {
 
 
 def described(
-    asset: str, instrument: Instrument, month: str, more: dict[str, Any] | None = None
+    asset: str, instrument: Instrument, month: str, shown: dict[str, Any] | None = None
 ) -> Made:
-    """Return what lies in the lake of an asset's month, as its footers tell."""
+    """Return what lies in the lake of an asset's month, as its footers tell, below ``shown``."""
     lake = instrument.lake
     keys = instrument.keys(asset, month)
     footers = [lake.footer(key) for key in keys]
-    metadata = table_metadata(footers[0], _contract(asset, instrument), lake.uri(keys[0]))
+    shown = dict(shown or {})
     if len(keys) > 1:
-        rows = {f"rows_{key['freq']}": f.rows for key, f in zip(keys, footers, strict=True)}
-        metadata |= rows
-    return Made(_version(footers), footers[0].lineage.inputs, metadata | (more or {}))
+        shown |= {f"rows_{key['freq']}": f.rows for key, f in zip(keys, footers, strict=True)}
+    contract = _contract(asset, instrument)
+    metadata = table_metadata(footers[0], contract, lake.uri(keys[0]), shown)
+    return Made(_version(footers), footers[0].lineage.inputs, metadata)
 
 
 def _frame(instrument: Instrument, asset: str, month: str) -> "pd.DataFrame":
@@ -179,11 +175,12 @@ def _contract(asset: str, instrument: Instrument) -> "TableContract":
     if asset == "features":
         from fints_pipeline.schemas.features import features_contract
 
-        return features_contract(instrument.features.columns)
+        return features_contract(instrument.features.columns, instrument.features.described)
     if asset == "labels":
         from fints_pipeline.schemas.labels import labels_contract
 
-        return labels_contract([label.column for label in instrument.labels.labels])
+        names = [label.column for label in instrument.labels.labels]
+        return labels_contract(names, instrument.labels.described)
     from fints_pipeline.schemas.tokens import tokens_contract
     from fints_pipeline.tokenizers.brooks import FIELDS
 

@@ -7,9 +7,16 @@ import dagster as dg
 from fints_pipeline.base.lake import BundleKey
 from fints_pipeline.base.lake.contents import Contents
 from fints_pipeline.defs import fold_checks, pictures
+from fints_pipeline.defs.columns import VOCABULARY
 from fints_pipeline.defs.failures import explained
 from fints_pipeline.defs.fold_stages import FoldStages
-from fints_pipeline.defs.metadata import bundle_metadata, data_version, numbers, table_metadata
+from fints_pipeline.defs.metadata import (
+    bundle_metadata,
+    data_version,
+    numbers,
+    rows_of,
+    table_metadata,
+)
 from fints_pipeline.defs.models import models_result, unused
 from fints_pipeline.defs.partitions import FOLDS, check_known, fold_partition, split_fold
 from fints_pipeline.defs.resources import Mlflow, Project
@@ -45,7 +52,7 @@ def token_vocabulary(context: dg.AssetExecutionContext, project: Project):
         return unused("no model of the experiment reads tokens")
     result = train.fit_vocabulary(project.lake, experiment, fold)
     key = BundleKey.of("vocabularies", experiment=experiment.experiment, fold=fold.key)
-    return _bundle_result(project, key, result)
+    return _vocabulary_result(project, key, result)
 
 
 @dg.asset(
@@ -111,10 +118,9 @@ def predictions(context: dg.AssetExecutionContext, project: Project):
     result = train.publish_predictions(lake, experiment, fold, made)
     footer = result.footer
     key = fold_key("predictions", experiment.experiment, fold.key)
-    metadata = table_metadata(footer, PREDICTIONS, lake.uri(key))
-    metadata |= pictures.of_predictions(made.table.to_pandas())
+    shown = pictures.of_predictions(made.table.to_pandas()) | numbers(result.metrics)
     yield dg.MaterializeResult(
-        metadata=metadata | numbers(result.metrics),
+        metadata=table_metadata(footer, PREDICTIONS, lake.uri(key), shown),
         data_version=data_version(footer.digest, footer.lineage),
     )
 
@@ -190,11 +196,11 @@ def _current(project, experiment, fold, name):
     return Trained(manifest, record.metrics, 0.0)
 
 
-def _bundle_result(project, key: BundleKey, result) -> dg.MaterializeResult:
+def _vocabulary_result(project, key: BundleKey, result) -> dg.MaterializeResult:
     manifest = result.manifest
-    metadata = bundle_metadata(manifest, project.lake.store.uri(key.folder))
-    metadata |= numbers(result.metrics)
-    metadata["seconds"] = dg.MetadataValue.float(result.seconds)
+    shown = numbers({**result.metrics, "seconds": result.seconds})
+    shown |= rows_of(int(result.metrics["size"]), VOCABULARY)
     return dg.MaterializeResult(
-        metadata=metadata, data_version=data_version(manifest.digest, manifest.lineage)
+        metadata=bundle_metadata(manifest, project.lake.store.uri(key.folder), shown),
+        data_version=data_version(manifest.digest, manifest.lineage),
     )

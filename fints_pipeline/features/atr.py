@@ -35,6 +35,11 @@ class Atr(Feature):
         """The average true range."""
         return (f"atr_{self.window}" + ("_relative" if self.relative else ""),)
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Quote currency, unless it is divided by a price."""
+        return ("share of the close",) if self.relative else ("quote currency",)
+
     def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Compute the average true range."""
         atr = rolling_mean(bars.true_range, self.window)

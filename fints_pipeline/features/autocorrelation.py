@@ -24,6 +24,8 @@ class Autocorrelation(Feature):
     Source: Box and Jenkins, Time Series Analysis (1970), 2.1.
     """
 
+    UNITS = ("no unit",)
+
     window: int = Field(default=100, ge=3)
     lag: int = Field(default=1, ge=1)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import cycle, islice
+from typing import ClassVar
 
 from fints_pipeline.base.components import Component
 from fints_pipeline.base.rolling import FloatArray
@@ -25,6 +27,9 @@ class Feature(Component):
     with `lookback_sessions` above 0, from `lookback` bars before the first bar of the session that
     lies `lookback_sessions` − 1 sessions before bar t's own. Sessions without a bar do not count.
     """
+
+    UNITS: ClassVar[tuple[str, ...]]
+    """Units of its columns in order, from the first again where there are more columns."""
 
     @property
     @abstractmethod
@@ -50,6 +55,11 @@ class Feature(Component):
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Unit of each of `columns`, "no unit" for a pure number."""
+        return tuple(islice(cycle(self.UNITS), len(self.columns)))
 
     @abstractmethod
     def compute(self, bars: Bars) -> dict[str, FloatArray]:

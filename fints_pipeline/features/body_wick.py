@@ -23,6 +23,8 @@ class BodyWick(Feature):
     Source: Nison, Japanese Candlestick Charting Techniques (1991), as ratios.
     """
 
+    UNITS = ("share of the range",)
+
     @property
     def lookback(self) -> int:
         """None."""

@@ -26,6 +26,8 @@ class CloseLocation(Feature):
     Source: Donchian's channel, with the close's position as in Lane's stochastic %K (1984).
     """
 
+    UNITS = ("share of the range",)
+
     windows: tuple[Annotated[int, Field(ge=1)], ...] = (20,)
 
     @property

@@ -80,3 +80,12 @@ class FeaturesConfig(Config):
     def columns(self) -> tuple[str, ...]:
         """Names of the feature columns, in order."""
         return tuple(name for feature in self.features for name in feature.columns)
+
+    @property
+    def described(self) -> dict[str, tuple[str, str]]:
+        """What each column is, in a line, and its unit."""
+        return {
+            name: (feature.summary, unit)
+            for feature in self.features
+            for name, unit in zip(feature.columns, feature.units, strict=True)
+        }

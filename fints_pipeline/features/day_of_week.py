@@ -23,6 +23,8 @@ class DayOfWeek(Feature):
     Source: French, Stock Returns and the Weekend Effect (1980), for the effect.
     """
 
+    UNITS = ("no unit",)
+
     @property
     def lookback(self) -> int:
         """None."""

@@ -33,6 +33,8 @@ class Exogenous(Feature):
     for Macroeconomists (2001).
     """
 
+    UNITS = ("the source's unit",)
+
     source: str = Field(default="reference", pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     values: tuple[Annotated[str, Field(min_length=1)], ...] = ("value",)
     frequency: str = Field(default="1D", min_length=1)

@@ -25,6 +25,8 @@ class FractionalDifference(Feature):
     Source: Hosking, Fractional Differencing (1981); López de Prado (2018), 5.5, fixed-width window.
     """
 
+    UNITS = ("log price",)
+
     order: float = Field(default=0.4, gt=0, lt=2, allow_inf_nan=False)
     window: int = Field(default=100, ge=2)
 

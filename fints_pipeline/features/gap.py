@@ -24,6 +24,8 @@ class Gap(Feature):
     (1997).
     """
 
+    UNITS = ("log return", "average true ranges")
+
     window: int = Field(default=14, ge=1)
 
     @property

@@ -24,6 +24,8 @@ class GarmanKlassVolatility(Feature):
     (1980), its practical estimator.
     """
 
+    UNITS = ("log return a bar",)
+
     window: int = Field(default=20, ge=1)
 
     @property

@@ -14,6 +14,8 @@ class HighLowRange(Feature):
     Source: Parkinson, The Extreme Value Method (1980), whose estimator squares and averages it.
     """
 
+    UNITS = ("log return",)
+
     @property
     def lookback(self) -> int:
         """None."""

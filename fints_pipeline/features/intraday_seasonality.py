@@ -31,6 +31,8 @@ class IntradaySeasonality(Feature):
     Quotations (1997), and Andersen and Bollerslev (1997), as a trailing mean.
     """
 
+    UNITS = ("squared log return", "standard deviations")
+
     sessions: int = Field(default=20, ge=1)
 
     @property

@@ -25,6 +25,8 @@ class LogReturn(Feature):
     Source: Campbell, Lo and MacKinlay, The Econometrics of Financial Markets (1997), ch. 1.
     """
 
+    UNITS = ("log return",)
+
     @property
     def lookback(self) -> int:
         """One bar."""

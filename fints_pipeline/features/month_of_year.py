@@ -20,6 +20,8 @@ class MonthOfYear(Feature):
     Source: Rozeff and Kinney, Capital Market Seasonality (1976), for the effect.
     """
 
+    UNITS = ("no unit",)
+
     @property
     def lookback(self) -> int:
         """None."""

@@ -18,6 +18,8 @@ class MovingAverageDistance(Feature):
     Source: Brock, Lakonishok and LeBaron, Simple Technical Trading Rules (1992), as a distance.
     """
 
+    UNITS = ("log return",)
+
     window: int = Field(default=20, ge=2)
 
     @property

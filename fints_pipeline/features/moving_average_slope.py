@@ -19,6 +19,8 @@ class MovingAverageSlope(Feature):
     Source: Brock, Lakonishok and LeBaron, Simple Technical Trading Rules (1992), as a slope.
     """
 
+    UNITS = ("log return a bar",)
+
     window: int = Field(default=20, ge=1)
     span: int = Field(default=5, ge=1)
 

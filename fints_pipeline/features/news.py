@@ -12,6 +12,8 @@ from fints_pipeline.base.rolling import FloatArray
 from fints_pipeline.features.bars import NEWS, STAMP, Bars
 from fints_pipeline.features.base import Feature
 
+_UNITS = {"count": "items", "positive": "words", "negative": "words", "leaning": "no unit"}
+
 
 class News(Feature):
     """`<source>_<value>` for each of `values`: what came out after the bar before, by the close.
@@ -47,6 +49,11 @@ class News(Feature):
     def columns(self) -> tuple[str, ...]:
         """Each of `values`, named after the source."""
         return tuple(f"{self.source}_{value}" for value in self.values)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Items, words, or a balance of words without unit."""
+        return tuple(_UNITS[value] for value in self.values)
 
     def compute(self, bars: Bars) -> dict[str, FloatArray]:
         """Take the rows of the bars.

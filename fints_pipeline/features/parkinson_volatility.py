@@ -24,6 +24,8 @@ class ParkinsonVolatility(Feature):
     (1980).
     """
 
+    UNITS = ("log return a bar",)
+
     window: int = Field(default=20, ge=1)
 
     @property

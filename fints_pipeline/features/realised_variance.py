@@ -38,6 +38,8 @@ class RealisedVariance(Feature):
     and Jumps (2004).
     """
 
+    UNITS = ("squared log return", "squared log return", "share of the variance")
+
     windows: tuple[Window, ...] = (78,)
 
     @property

@@ -20,6 +20,8 @@ class RealisedVolatility(Feature):
     Source: Andersen and Bollerslev, Answering the Skeptics (1998).
     """
 
+    UNITS = ("log return",)
+
     window: int = Field(default=20, ge=1)
 
     @property

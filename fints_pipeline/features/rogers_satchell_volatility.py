@@ -21,6 +21,8 @@ class RogersSatchellVolatility(Feature):
     Source: Rogers and Satchell, Estimating Variance from High, Low and Closing Prices (1991).
     """
 
+    UNITS = ("log return a bar",)
+
     window: int = Field(default=20, ge=1)
 
     @property

@@ -25,6 +25,8 @@ class SlotVolumeZscore(Feature):
     Source: the standard score, against the intraday pattern of Jain and Joh (1988).
     """
 
+    UNITS = ("standard deviations",)
+
     sessions: int = Field(default=20, ge=2)
 
     @property

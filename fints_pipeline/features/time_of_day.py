@@ -26,6 +26,8 @@ class TimeOfDay(Feature):
     Source: Andersen and Bollerslev, Intraday Periodicity and Volatility Persistence (1997).
     """
 
+    UNITS = ("no unit",)
+
     harmonics: int = Field(default=2, ge=1)
 
     @property

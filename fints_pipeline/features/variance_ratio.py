@@ -30,6 +30,8 @@ class VarianceRatio(Feature):
     Source: Lo and MacKinlay, Stock Market Prices Do Not Follow Random Walks (1988), eq. 12.
     """
 
+    UNITS = ("no unit",)
+
     window: int = Field(default=100, ge=3)
     period: int = Field(default=5, ge=2)
 

@@ -22,6 +22,8 @@ class VolatilityZscore(Feature):
     Source: the standard score of Andersen and Bollerslev's realised volatility.
     """
 
+    UNITS = ("standard deviations",)
+
     window: int = Field(default=20, ge=1)
     baseline: int = Field(default=100, ge=2)
 

@@ -36,6 +36,8 @@ class VolumeImbalance(Feature):
     money flow for the third.
     """
 
+    UNITS = ("share of the volume",)
+
     window: int = Field(default=50, ge=2)
 
     @property

@@ -20,6 +20,8 @@ class VolumeZscore(Feature):
     Source: the standard score.
     """
 
+    UNITS = ("standard deviations",)
+
     window: int = Field(default=100, ge=2)
 
     @property

@@ -29,6 +29,8 @@ class VwapDistance(Feature):
     Source: Berkowitz, Logue and Noser, The Total Cost of Transactions on the NYSE (1988).
     """
 
+    UNITS = ("log return",)
+
     window: int = Field(default=78, ge=1)
     anchor: Literal["window", "session"] = "window"
 

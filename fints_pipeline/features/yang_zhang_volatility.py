@@ -23,6 +23,8 @@ class YangZhangVolatility(Feature):
     Close Prices (2000).
     """
 
+    UNITS = ("log return a bar",)
+
     window: int = Field(default=20, ge=2)
 
     @property

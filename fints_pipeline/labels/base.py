@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,9 @@ class Label(Component):
     is decided in the interval (close_time of t, t1]; whatever is trained on it has to be purged of
     rows whose interval meets the test span.
     """
+
+    UNIT: ClassVar[str]
+    """Unit of its column; "class" where the values are codes of `classes`."""
 
     horizon: int = Field(default=12, ge=1)
 

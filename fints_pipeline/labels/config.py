@@ -63,3 +63,8 @@ class LabelsConfig(Config):
     def classes(self) -> dict[str, dict[int, str]]:
         """Names of the codes of each categorical label, by its column."""
         return {label.column: dict(label.classes) for label in self.labels if label.classes}
+
+    @property
+    def described(self) -> dict[str, tuple[str, str]]:
+        """What each label is, in a line, and its unit."""
+        return {label.column: (label.summary, label.UNIT) for label in self.labels}

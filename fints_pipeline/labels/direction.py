@@ -34,6 +34,8 @@ class Direction(Label):
     Source: López de Prado, Advances in Financial Machine Learning (2018), 3.2–3.3.
     """
 
+    UNIT = "class"
+
     dead_band: float = Field(default=0.43, ge=0, allow_inf_nan=False)
     unit: Literal["bps", "volatility"] = "volatility"
     window: int = Field(default=100, ge=1)

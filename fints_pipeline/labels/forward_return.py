@@ -24,6 +24,8 @@ class ForwardReturn(Label):
     from the close to the next open.
     """
 
+    UNIT = "log return"
+
     within_session: bool = False
 
     @property

@@ -31,6 +31,8 @@ class MetaLabel(Label):
     Source: López de Prado, Advances in Financial Machine Learning (2018), 3.6.
     """
 
+    UNIT = "class"
+
     side: str = Field(default="moving_average_distance_20", min_length=1)
     profit: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     stop: float = Field(default=1.0, gt=0, allow_inf_nan=False)

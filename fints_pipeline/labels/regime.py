@@ -27,6 +27,8 @@ class Regime(Label):
     Source: Kaufman, Smarter Trading (1995), the efficiency ratio, taken of the bars ahead.
     """
 
+    UNIT = "class"
+
     horizon: int = Field(default=12, ge=2)
     threshold: float = Field(default=0.5, gt=0, le=1)
 

@@ -29,6 +29,8 @@ class TripleBarrier(Label):
     from the close to the next open and highs and lows in place of closes.
     """
 
+    UNIT = "class"
+
     upper: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     lower: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     window: int = Field(default=100, ge=1)

@@ -30,6 +30,8 @@ class VolatilityBucket(Label):
     a fit on a training span.
     """
 
+    UNIT = "bucket"
+
     buckets: int = Field(default=3, ge=2)
     window: int = Field(default=500, ge=2)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import pandera.pandas as pa
@@ -18,11 +18,20 @@ from fints_pipeline.schemas.contract import (
 END_SUFFIX = "_end"
 
 
-def labels_contract(columns: Sequence[str]) -> TableContract:
-    """Return the schema of a label table: each label and its interval's end ``<label>_end``."""
+def labels_contract(
+    columns: Sequence[str], described: Mapping[str, tuple[str, str]] | None = None
+) -> TableContract:
+    """Return the schema of a label table: each label and its interval's end ``<label>_end``.
+
+    Args:
+        columns: names of the labels.
+        described: what each is, and its unit, for whoever reads the schema.
+    """
     specs = key_columns()
+    unknown = ("label; may use what comes after close_time", None)
     for name in columns:
-        specs[name] = number("label; may use what comes after close_time", nullable=True)
+        what, unit = (described or {}).get(name, unknown)
+        specs[name] = number(what, unit=unit, nullable=True)
         specs[name + END_SUFFIX] = stamp("end of the label's interval", nullable=True)
     checks = [ascending_close_time()]
     checks += [pa.Check(_ends_later(name), name=f"{name}_ends_after_its_bar") for name in columns]

@@ -8,8 +8,8 @@ import pyarrow
 from fints_pipeline.schemas.contract import TableContract, column, stamp, text
 
 
-def _as_delivered(description: str) -> pa.Column:
-    return column("float64", pyarrow.float64(), description, nullable=True)
+def _as_delivered(description: str, unit: str = "quote currency") -> pa.Column:
+    return column("float64", pyarrow.float64(), description, unit=unit, nullable=True)
 
 
 RAW_BARS = TableContract(
@@ -23,7 +23,7 @@ RAW_BARS = TableContract(
             "high": _as_delivered("highest price, as delivered"),
             "low": _as_delivered("lowest price, as delivered"),
             "close": _as_delivered("last price, as delivered"),
-            "volume": _as_delivered("volume, as delivered"),
+            "volume": _as_delivered("volume, as delivered", "base units"),
             "archive": text("SHA-256 of the archive that delivered the row"),
             "source_row": column("int64", pyarrow.int64(), "row in the archive's member, from 1"),
             "known_at": stamp("when the archive was delivered: its file's modification time"),

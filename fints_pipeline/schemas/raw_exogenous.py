@@ -20,9 +20,12 @@ RAW_EXOGENOUS_KEY = (
 """Columns that stand around the values of every raw series."""
 
 
-def raw_exogenous_contract(columns: Sequence[str]) -> TableContract:
-    """Return the schema of the deliveries of a series with these value columns."""
-    values = {name: number("value of the period, as delivered", nullable=True) for name in columns}
+def raw_exogenous_contract(columns: Sequence[str], unit: str | None = None) -> TableContract:
+    """Return the schema of the deliveries of a series with these value columns, in ``unit``."""
+    values = {
+        name: number("value of the period, as delivered", unit=unit, nullable=True)
+        for name in columns
+    }
     return TableContract(
         "raw_exogenous",
         pa.DataFrameSchema(

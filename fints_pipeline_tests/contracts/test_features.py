@@ -17,6 +17,8 @@ from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.rolling import FloatArray
 from fints_pipeline.features import Feature, FeaturesConfig, FeatureStream
 from fints_pipeline.features.bars import Bars
+from fints_pipeline.schemas.contract import TableContract
+from fints_pipeline.schemas.features import features_contract
 from fints_pipeline_tests.contracts import laws
 from fints_pipeline_tests.contracts.parameters import components
 from fints_pipeline_tests.strategies import FIRST_SESSION, bars_frames, random_bars
@@ -171,6 +173,26 @@ def test_the_docstring_says_what_one_needs(name: str) -> None:
     assert "Warm-up:" in doc
     assert "Source:" in doc
     assert re.search(r"[=:(]", doc)
+
+
+@every_feature
+@given(data=st.data())
+def test_every_column_has_a_unit_and_a_line_that_says_what_it_is(
+    name: str, data: st.DataObject
+) -> None:
+    feature = data.draw(components(kind_of(name)))
+    assert isinstance(feature, Feature)
+    assert len(feature.units) == len(feature.columns)
+    config = FeaturesConfig(features=(feature,))
+    described = {column: text for column, _, text, _ in contract_of(config).describe()}
+    for column, unit in zip(feature.columns, feature.units, strict=True):
+        assert unit.strip()
+        assert len(feature.summary) > 20
+        assert described[column] == f"{feature.summary} [{unit}]"
+
+
+def contract_of(config: FeaturesConfig) -> TableContract:
+    return features_contract(config.columns, config.described)
 
 
 def arrays_of(feature: Feature, bars: pd.DataFrame) -> Bars:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fints_pipeline import labels
 from fints_pipeline.base.components import available, load_component
 from fints_pipeline.labels import Label, Labelled, LabelsConfig
+from fints_pipeline.schemas.labels import labels_contract
 from fints_pipeline_tests.contracts import laws
 from fints_pipeline_tests.contracts.parameters import components
 from fints_pipeline_tests.strategies import bars_frames
@@ -127,6 +128,16 @@ def test_the_docstring_says_what_one_needs(name: str) -> None:
     assert "Interval" in doc
     assert "ull" in doc
     assert "Source:" in doc
+
+
+@every_label
+def test_the_column_has_a_unit_and_a_line_that_says_what_it_is(name: str) -> None:
+    label = kind_of(name)()
+    assert (label.UNIT == "class") <= bool(label.classes)
+    assert len(label.summary) > 20
+    contract = labels_contract([label.column], LabelsConfig(labels=(label,)).described)
+    described = {column: text for column, _, text, _ in contract.describe()}
+    assert described[label.column] == f"{label.summary} [{label.UNIT}]"
 
 
 # The laws themselves: each must catch a label that breaks it.

@@ -151,7 +151,7 @@ def test_every_check_of_a_fold_was_made_and_shows_its_evidence(finished: Locatio
                 assert record.evaluation.passed or spec.name == "drift", evidence
 
 
-TABLES = (
+DRAWN = (
     "exogenous_series",
     "news_items",
     "bars",
@@ -161,6 +161,7 @@ TABLES = (
     "brooks_tokens",
     "predictions",
 )
+LAST = ("digest", "schema", "file", "folder", "files", "inputs")
 LINKS = {
     "trained_models": "mlflow_run",
     "pretrained_models": "mlflow_run",
@@ -185,16 +186,22 @@ def test_every_asset_shows_what_it_is_and_what_it_made(finished: Locations) -> N
 
 
 def shows(name: str, metadata) -> None:
-    if name in TABLES:
-        assert metadata["dagster/row_count"].value > 0, name
-        columns = metadata["dagster/column_schema"].value.columns
-        assert all(column.description and column.type for column in columns), name
+    assert metadata["dagster/row_count"].value > 0, name
+    columns = metadata["dagster/column_schema"].value.columns
+    assert all(column.description and column.type for column in columns), name
+    if name in ("features", "labels"):
+        keys = ("instrument", "session", "is_filled")
+        bare = [c.name for c in columns if "[" not in c.description and c.name not in keys]
+        assert bare == [], name
+    if name in DRAWN:
         assert any("[UTC]" in column.description for column in columns), name
         drawn = [str(value.value) for value in metadata.values()]
         assert any(text.startswith("![") and "image/svg" in text for text in drawn), name
     if name in LINKS:
         links = [key for key, value in metadata.items() if isinstance(value, dg.UrlMetadataValue)]
         assert any(LINKS[name] in link for link in links), (name, links)
+    of_origin = [key in LAST for key in metadata if "." not in key]  # each model has its own
+    assert of_origin == sorted(of_origin), (name, list(metadata))
 
 
 def folds(locations: Locations) -> list[Fold]:
