@@ -7,13 +7,14 @@ from pathlib import Path
 import dagster as dg
 import mlflow
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from fints_pipeline import pipeline, train
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.frames import to_pandas
-from fints_pipeline.base.lake import BundleKey, fold_key
+from fints_pipeline.base.lake import ArrowContract, BundleKey, fold_key, series_key
 from fints_pipeline.base.lake.contents import Contents
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.definitions import build, defs
@@ -22,7 +23,7 @@ from fints_pipeline.defs.experiment_stages import ExperimentStages
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import fold_partition
 from fints_pipeline.defs.reconcile import outdated
-from fints_pipeline.defs.renewal import planned
+from fints_pipeline.defs.renewal import planned, renew
 from fints_pipeline.defs.resources import Project
 from fints_pipeline.defs.retraining import retraining_sensor
 from fints_pipeline.features.log_return import LogReturn
@@ -328,3 +329,25 @@ def test_a_red_check_leaves_no_predictions_and_no_one_takes_the_fold_for_done(
     asked = [(request.job_name, request.partition_key) for request in result.run_requests]
     assert asked == [("train", partition)]  # and no backtest
     assert not up_to_date.evaluate(locations, up_to_date.backtests).passed
+
+
+def test_what_a_restated_month_made_stale_is_made_again_down_to_the_report(
+    elsewhere,
+) -> None:
+    locations, launcher, _ = elsewhere
+    lake, found = locations.lake, folds(locations)
+    key = series_key("labels", "5m", "synthetic.EDGE", "2024-08")
+    rows = lake.read(key)
+    place = rows.schema.get_field_index("forward_return_12")
+    values = pa.chunked_array([rows["forward_return_12"].to_numpy() * 1.5])
+    rows = rows.set_column(place, rows.schema.field(place), values)
+    lake.write(key, rows, ArrowContract("labels", rows.schema), lake.lineage(key))
+    stale = [step.name for step in planned(locations, new=False)]
+    assert f"train tiny.{found[-1].key}" in stale
+    said: list[str] = []
+    renewed = renew(locations, launcher, new=False, say=said.append)
+    assert renewed.failed == {}
+    assert [line.split()[0] for line in said[-2:]] == ["backtest", "explain"]
+    assert len(said) == renewed.steps
+    assert list(planned(locations, new=True)) == []
+    assert renew(locations, launcher, new=False, say=said.append).steps == 0
