@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal
 
 import dagster as dg
 from dagster._core.executor.base import Executor
+from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 from pydantic import Field
 
 from fints_pipeline.base.config import Config, load_config
 from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.defs.database import was_away
 from fints_pipeline.defs.hosts import is_shared, note_host
 
 VARIABLE = "FINTS_EXECUTORS"
@@ -121,7 +123,11 @@ def _base(config: ExecutorConfig) -> dg.ExecutorDefinition:
 
 
 class _Noting(Executor):
-    """Tags the run with its machine, in the run's process, and lets another executor go on."""
+    """Lets another executor go on, in the run's process, and tags the run on a shared database.
+
+    With its machine; and, where a step failed because the database went away, as one that is taken
+    up again: that was nobody's mistake, and looks to Dagster like any other step's failure.
+    """
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -138,4 +144,12 @@ class _Noting(Executor):
         instance = plan_context.instance
         if is_shared(instance):
             note_host(instance, plan_context.run_id)
-        yield from self._executor.execute(plan_context, execution_plan)
+        for event in self._executor.execute(plan_context, execution_plan):
+            if is_shared(instance) and _lost_database(event):
+                again = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}
+                instance.add_run_tags(plan_context.run_id, again)
+            yield event
+
+
+def _lost_database(event: dg.DagsterEvent) -> bool:
+    return event.is_step_failure and was_away(event.step_failure_data.error)

@@ -2,19 +2,22 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
-from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.base.errors import ConfigError, UserError
+from fints_pipeline.defs.database import is_away, others_made_it, reason_of
 
 MARK = ".initialised"
 CONFIG = "dagster.yaml"
 PROJECTS_CONFIG = Path(__file__).resolve().parents[2] / CONFIG
 """The project's own, which a home gets that has none."""
 _LOCK = ".initialising"
+_PATIENCE_SECONDS = 30.0
 
 
 def dagster_home() -> Path:
@@ -50,20 +53,40 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
     phones home, takes up no killed run and lets ten runs at once write to SQLite.
 
     Raises:
-        ConfigError: there is no home, it cannot be written, or there is no `CONFIG` to link.
+        ConfigError: there is no home, or no `CONFIG` to link; or, in the block too, the home or its
+            database cannot be written.
     """
     home = dagster_home()
-    try:
+    with _clear_errors(home):
         if not ((home / MARK).exists() and (home / CONFIG).exists()):
-            _initialise(home)
-    except PermissionError:
-        raise ConfigError(
-            "Dagster's home cannot be written",
-            where=str(home),
-            fix="make the folder writable, or point DAGSTER_HOME elsewhere",
-        ) from None
-    with dg.DagsterInstance.get() as instance:
-        yield instance
+            try:
+                _initialise(home)
+            except OSError as error:
+                raise _unwritable(home, error.strerror or str(error)) from None
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+
+
+@contextmanager
+def _clear_errors(home: Path) -> Iterator[None]:
+    """Say in plain words that Dagster cannot keep its records."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise _unwritable(home, reason_of(error)) from error
+
+
+def _unwritable(home: Path, reason: str) -> ConfigError:
+    return ConfigError(
+        f"Dagster cannot keep its records: {reason}",
+        where=str(home),
+        fix="see that the folder is writable, that its disk has room, and that the database which "
+        "its dagster.yaml may name answers; or point DAGSTER_HOME elsewhere",
+    )
 
 
 def _initialise(home: Path) -> None:
@@ -73,8 +96,7 @@ def _initialise(home: Path) -> None:
             _link_config(home / CONFIG)
         if (home / MARK).exists():
             return
-        with dg.DagsterInstance.get() as instance:
-            _touch_storages(instance)
+        _make(_PATIENCE_SECONDS)
         (home / MARK).touch()
 
 
@@ -87,6 +109,21 @@ def _link_config(path: Path) -> None:
         )
     path.unlink(missing_ok=True)  # a link to a project that has moved
     path.symlink_to(PROJECTS_CONFIG)
+
+
+def _make(patience: float) -> None:
+    """Make the tables; what other homes on one database make at the same time is waited for."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            with dg.DagsterInstance.get() as instance:
+                _touch_storages(instance)
+        except Exception as error:
+            if not others_made_it(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+        else:
+            return
 
 
 def _touch_storages(instance: dg.DagsterInstance) -> None:

@@ -24,6 +24,7 @@ from typing import IO
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.service.child import Child
+from fints_pipeline.service.mending import settle_and_tell
 from fints_pipeline.service.ports import port as a_port
 
 LOOK_SECONDS = 5.0
@@ -53,15 +54,13 @@ def serve(port: int) -> None:
     from fints_pipeline.base.locations import Locations
     from fints_pipeline.base.scratch import sweep_scratch
     from fints_pipeline.defs.home import dagster_home, opened_instance
-    from fints_pipeline.defs.settling import settle
 
     home = dagster_home()
     logs = home / "service"
     logs.mkdir(exist_ok=True)
     with _alone(logs), stopping(), opened_instance() as instance:
         _require_free(port)
-        for run in settle(instance, time.time(), launching=False):
-            print(f"settled run {run.run_id}: {run.why}", flush=True)
+        settle_and_tell(instance, launching=False)
         for path in [*Locations.from_environment().lake.sweep(), *sweep_scratch()]:
             print(f"removed {path}: left unfinished by a killed process", flush=True)
         code, *others = children = _children(logs, port)
@@ -75,8 +74,7 @@ def serve(port: int) -> None:
             while True:
                 time.sleep(LOOK_SECONDS)
                 _keep_up(code, others, logs)
-                for run in settle(instance, time.time()):
-                    print(f"settled run {run.run_id}: {run.why}", flush=True)
+                settle_and_tell(instance)
         except KeyboardInterrupt:
             print("ending", flush=True)
         finally:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from fints_pipeline.base import cli
 from fints_pipeline.service.__main__ import LOOK_SECONDS, stopping
 from fints_pipeline.service.child import Child
+from fints_pipeline.service.mending import settle_and_tell
 from fints_pipeline.service.ports import port as a_port
 
 RELOAD_SECONDS = 75.0
@@ -47,7 +48,6 @@ def serve(host: str, port: int) -> None:
     from dagster._grpc.client import DagsterGrpcClient
 
     from fints_pipeline.defs.home import dagster_home, opened_instance
-    from fints_pipeline.defs.settling import settle
     from fints_pipeline.service.code_server import knows_the_code
 
     logs = dagster_home() / "service"
@@ -69,8 +69,7 @@ def serve(host: str, port: int) -> None:
                 if served_since is None:
                     served_since = time.monotonic() if knows_the_code(client) else None
                 elif time.monotonic() - served_since >= RELOAD_SECONDS:
-                    for run in settle(instance, time.time()):
-                        print(f"settled run {run.run_id}: {run.why}", flush=True)
+                    settle_and_tell(instance)
         except KeyboardInterrupt:
             print("ending", flush=True)
         finally:

@@ -46,37 +46,50 @@ class PostgreSQL:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 {_SETTINGS}"
+        self._control("-l", str(self.folder / "server.log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """End it as a power cut would: sessions are cut off, and the next start recovers."""
+        self._control("-m", "immediate", "stop")
+
+    def run(self, *command: str) -> None:
+        """Run a command as the server's user."""
+        log = self.folder / "commands.log"
+        with log.open("ab") as out:  # a pipe would be kept open by the server
+            done = subprocess.run(command, cwd=self.folder, user=_user(), stdout=out, stderr=out)
+        assert done.returncode == 0, log.read_text()
+
+    def _control(self, *arguments: str) -> None:
+        self.run(str(PROGRAMS / "pg_ctl"), "-D", str(self.folder / "data"), "-w", *arguments)
+
+
+def _user() -> str | None:
+    return "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+
 
 @contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
     """Yield a fresh server that ends, files and all, with the context."""
-    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
     folder = Path(tempfile.mkdtemp(prefix="fints-pg-"))  # a socket's path has to be short
-    data = folder / "data"
     secret = folder / "secret"
     secret.write_text(PASSWORD)
-    if user:
+    if user := _user():
         for path in (folder, secret):
             shutil.chown(path, user)
-
-    def run(*command: str) -> None:
-        log = folder / "commands.log"
-        with log.open("ab") as out:  # a pipe would be kept open by the server
-            done = subprocess.run(command, cwd=folder, user=user, stdout=out, stderr=out)
-        assert done.returncode == 0, log.read_text()
-
-    control = [str(PROGRAMS / "pg_ctl"), "-D", str(data), "-w"]
     server = PostgreSQL(folder, free_port())
     try:
-        run(
-            *(str(PROGRAMS / "initdb"), "-D", str(data), "-U", USER, f"--pwfile={secret}"),
-            *("--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync", "-E", "UTF8"),
+        server.run(
+            *(str(PROGRAMS / "initdb"), "-D", str(folder / "data"), "-U", USER),
+            *(f"--pwfile={secret}", "--auth-local=trust", "--auth-host=scram-sha-256"),
+            *("--no-sync", "-E", "UTF8"),
         )
-        options = f"-p {server.port} -k {folder} -c listen_addresses=127.0.0.1 {_SETTINGS}"
-        run(*control, "-l", str(folder / "server.log"), "-o", options, "start")
+        server.start()
         try:
             yield server
         finally:
-            run(*control, "-m", "immediate", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)

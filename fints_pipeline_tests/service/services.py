@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,22 @@ def ask(url: str, query: str, **variables: Any) -> Any:
 
 
 class Service:
-    """`python -m fints_pipeline.service` over folders below ``home``."""
+    """`python -m fints_pipeline.service` over folders below ``home``.
 
-    def __init__(self, home: Path, project: Path) -> None:
+    Args:
+        home: An empty folder.
+        project: The checkout.
+        instance: Dagster's instance file, in the project.
+        variables: Environment variables beside those of the folders.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        project: Path,
+        instance: str = "dagster.yaml",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.home, self.project = home, project
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -53,7 +68,7 @@ class Service:
         self.configs = home / "configs"
         shutil.copytree(project / "configs", self.configs)
         (home / "dagster").mkdir()
-        config = (project / "dagster.yaml").read_text()
+        config = (project / instance).read_text()
         (home / "dagster" / "dagster.yaml").write_text(config)
         self.environment = {
             **os.environ,
@@ -61,6 +76,7 @@ class Service:
             "FINTS_LAKE": str(home / "lake"),
             "FINTS_INBOX": str(home / "inbox"),
             "FINTS_CONFIGS": str(self.configs),
+            **(variables or {}),
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -108,14 +124,20 @@ class Service:
     def kill_everything(self) -> None:
         """kill −9 the service and every process that works in its home."""
         assert self.process is not None
-        mark = f"DAGSTER_HOME={self.home / 'dagster'}".encode()
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(folder.name), signal.SIGKILL)
-            except (OSError, ProcessLookupError):
-                continue
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
+
+    def processes(self) -> list[int]:
+        """Return every process that works in its home."""
+        mark = f"DAGSTER_HOME={self.home / 'dagster'}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+        return found
 
     def stop(self) -> None:
         """End it politely."""
