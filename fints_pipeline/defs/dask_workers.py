@@ -21,7 +21,7 @@ from dagster._core.executor.base import Executor
 from dagster._utils import iterate_with_context
 from dagster_dask.executor import get_dask_resource_requirements, query_on_dask_worker
 
-from fints_pipeline.base.errors import ConfigError
+from fints_pipeline.base.errors import ConfigError, UserError
 
 _WHERE = ("FINTS_LAKE", "FINTS_CONFIGS", "MLFLOW_TRACKING_URI")
 
@@ -80,6 +80,8 @@ class DaskWorkers(Executor):
                     )
             done = distributed.as_completed(list(submitted.values()), with_results=True)
             for _, events in iterate_with_context(raise_execution_interrupts, done):
+                if isinstance(events, distributed.CancelledError):  # returned, not raised
+                    raise _lost(client.scheduler.address, events)
                 yield from events or ()
 
     def _cluster(self, stack: ExitStack) -> Any:
@@ -90,6 +92,14 @@ class DaskWorkers(Executor):
             n_workers=self._workers, threads_per_worker=1, dashboard_address=None
         )
         return stack.enter_context(cluster)
+
+
+def _lost(address: str, error: Exception) -> UserError:
+    return UserError(
+        f"the Dask scheduler was lost: {error}",
+        where=address,
+        fix="start the cluster again, then run this once more; what was made is kept",
+    )
 
 
 def surroundings() -> dict[str, str]:

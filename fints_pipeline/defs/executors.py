@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import dagster as dg
+from dagster._core.events import DagsterEvent, EngineEventData
 from dagster._core.executor.base import Executor
+from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 from pydantic import Field
 
@@ -48,6 +50,7 @@ class Ray(Config):
         gpus: that a step takes.
         environment: names of this process's variables that a step gets, beside the `FINTS_` ones,
             Dagster's home and MLflow's.
+        patience: seconds of the job server's silence after which a step counts as lost.
     """
 
     kind: Literal["ray"]
@@ -55,6 +58,7 @@ class Ray(Config):
     cpus: float = Field(1, gt=0)
     gpus: float = Field(0, ge=0)
     environment: tuple[str, ...] = ()
+    patience: float = Field(60, gt=0)
 
 
 ExecutorConfig = Annotated[InProcess | Dask | Ray, Field(discriminator="kind")]
@@ -70,6 +74,11 @@ class Executors(Config):
 
     default: ExecutorConfig = InProcess()
     training: ExecutorConfig = InProcess()
+
+    @property
+    def each(self) -> tuple[ExecutorConfig, ExecutorConfig]:
+        """All of them."""
+        return self.default, self.training
 
     @classmethod
     def from_environment(cls) -> "Executors":
@@ -102,6 +111,30 @@ def definition(config: ExecutorConfig) -> dg.ExecutorDefinition:
     )
 
 
+def stop_elsewhere(run_id: str) -> str:
+    """Stop what a cluster still executes of a run whose own process is gone.
+
+    A Dask cluster forgets what a run has submitted when its client is gone.
+
+    Returns:
+        What was done, as sentences; empty where no cluster outlives its runs.
+    """
+    try:
+        on = [one for one in Executors.from_environment().each if isinstance(one, Ray)]
+    except ConfigError as error:
+        return f" Whether a cluster has steps of it is not known: {error.what}."
+    said = ""
+    for address in sorted({one.address for one in on}):
+        try:
+            from fints_pipeline.defs.ray_jobs import stop_steps
+
+            if number := stop_steps(address, run_id):
+                said += f" Stopped {number} of its steps on {address}."
+        except (ConfigError, ModuleNotFoundError):
+            said += f" No cluster answers at {address}, where it may have had steps."
+    return said
+
+
 def _base(config: ExecutorConfig) -> dg.ExecutorDefinition:
     """Return the executor itself; what is only needed for it is imported only here."""
     try:
@@ -112,7 +145,7 @@ def _base(config: ExecutorConfig) -> dg.ExecutorDefinition:
         if isinstance(config, Ray):
             from fints_pipeline.defs.ray_jobs import ray_executor
 
-            return ray_executor(config.address, config.cpus, config.gpus, config.environment)
+            return ray_executor(**config.model_dump(exclude={"kind"}))
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the executor {config.kind!r} needs {error.name}, which is not installed",
@@ -123,10 +156,12 @@ def _base(config: ExecutorConfig) -> dg.ExecutorDefinition:
 
 
 class _Noting(Executor):
-    """Lets another executor go on, in the run's process, and tags the run on a shared database.
+    """Lets another executor go on, in the run's process, and notes what Dagster would not.
 
-    With its machine; and, where a step failed because the database went away, as one that is taken
-    up again: that was nobody's mistake, and looks to Dagster like any other step's failure.
+    The process: a run by ``dagster job execute`` whose steps are elsewhere would be settled
+    while it is alive. On a shared database its machine, too; and, where a step failed because the
+    database went away, that it is taken up again: that was nobody's mistake, and looks to Dagster
+    like any other step's failure.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -144,6 +179,9 @@ class _Noting(Executor):
         instance = plan_context.instance
         if is_shared(instance):
             note_host(instance, plan_context.run_id)
+        if not isinstance(self._executor, InProcessExecutor):
+            process = EngineEventData.in_process(os.getpid())
+            DagsterEvent.engine_event(plan_context, "Sending steps to workers.", process)
         for event in self._executor.execute(plan_context, execution_plan):
             if is_shared(instance) and _lost_database(event):
                 again = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "true"}

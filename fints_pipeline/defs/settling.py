@@ -9,6 +9,7 @@ from dagster._core.events import DagsterEventType, JobFailureData, RunFailureRea
 from dagster._core.launcher import DefaultRunLauncher
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
+from fints_pipeline.defs.executors import stop_elsewhere
 from fints_pipeline.defs.hosts import here, host_of, is_shared
 
 IN_PROGRESS = (
@@ -59,6 +60,7 @@ def settle(
         if host_of(record.dagster_run) not in (None, host or here()):
             continue
         if why := _cause_of_death(instance, record.dagster_run, age, patience):
+            why += stop_elsewhere(record.dagster_run.run_id)  # first: a retry may follow at once
             _end(instance, record.dagster_run, why)
             settled.append(Settled(record.dagster_run.run_id, why))
     return settled

@@ -102,3 +102,11 @@ def test_a_retry_does_not_inherit_the_machine_of_its_run(instance, process, monk
     assert [one.run_id for one in settle(instance, time.time())] == [first]
     later = settle(instance, time.time() + LAUNCH_SECONDS + 1, host="elsewhere")
     assert [one.run_id for one in later] == [retry.run_id]
+
+
+def test_a_run_is_settled_whose_executors_file_is_gone(instance, process, monkeypatch, tmp_path):
+    monkeypatch.setenv("FINTS_EXECUTORS", str(tmp_path / "gone.yaml"))
+    run_id = run_of(instance, killed(process))
+    (settled,) = settle(instance, time.time())
+    assert "is not known" in settled.why
+    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE

@@ -57,12 +57,12 @@ class Installation:
             **self.variables,
         }
 
-    def deliver(self) -> None:
-        """Put two months of the synthetic market into the inbox, and a tiny experiment beside."""
+    def deliver(self, last: str = "2024-08") -> None:
+        """Put the synthetic market from July 2024 into the inbox, and a tiny experiment beside."""
         shutil.copytree(self.project / "configs", self.root / "configs")
         tiny = self.project / "fints_pipeline_tests" / "e2e" / "configs"
         shutil.copytree(tiny, self.root / "configs", dirs_exist_ok=True)
-        make_market(self.root / "inbox" / "synthetic", 0, "2024-07", "2024-08")
+        make_market(self.root / "inbox" / "synthetic", 0, "2024-07", last)
 
     def python(self, *arguments: str, home: str = "dagster") -> subprocess.Popen[str]:
         """Start Python."""
@@ -81,6 +81,10 @@ class Installation:
             f"dagster/partition{'' if name == 'all' else '/' + name}": key
             for name, key in partition.items()
         }
+        return self.start_tagged(job, tags)
+
+    def start_tagged(self, job: str, tags: dict[str, str]) -> subprocess.Popen[str]:
+        """Start a job with these tags of Dagster's."""
         command = ["-m", "dagster", "job", "execute", "-m", "fints_pipeline.definitions"]
         return self.python(*command, "-j", job, "--tags", json.dumps(tags))
 
