@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from fints_pipeline.base.errors import UserError
 from fints_pipeline.training.config import ExperimentConfig
 from fints_pipeline.training.parent_runs import children, log_parameters, nested_run, parents
 
@@ -85,17 +87,49 @@ class MlflowTracker:
 
     @contextmanager
     def run(self, experiment: ExperimentConfig, fold: str, model: str) -> Iterator[RunLog]:
-        """Yield the log of a nested run named ``fold/model``."""
+        """Yield the log of a nested run named ``fold/model``.
+
+        Raises:
+            UserError: the store cannot be written, or no longer; files of the fit stay as they are.
+        """
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+
         tags = {"fold": fold, "model": model, **self._tags}
-        run_id = nested_run(self._mlflow, experiment, f"{fold}/{model}", tags)
+        with _clear_errors(MlflowException, SQLAlchemyError, OSError):
+            run_id = nested_run(self._mlflow, experiment, f"{fold}/{model}", tags)
         client = self._mlflow.MlflowClient()
         log = _MlflowRun(client, run_id)
-        try:
-            yield log
-        except BaseException:
-            client.set_terminated(log.run_id, "FAILED")
-            raise
-        client.set_terminated(log.run_id, "FINISHED")
+        with _clear_errors(MlflowException):
+            try:
+                yield log
+            except BaseException:
+                with contextlib.suppress(MlflowException):  # what ended the fit matters more
+                    client.set_terminated(log.run_id, "FAILED")
+                raise
+            client.set_terminated(log.run_id, "FINISHED")
+
+
+@contextmanager
+def _clear_errors(*kinds: type[Exception]) -> Iterator[None]:
+    """Say in plain words what MLflow's store, or a driver below it, said."""
+    try:
+        yield
+    except kinds as error:
+        raise UserError(
+            f"MLflow cannot keep the run: {_reason(error)}",
+            where="MLFLOW_TRACKING_URI",  # the address itself may hold a password
+            fix="see that the store is writable, has room, and answers",
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what was said first, in one line."""
+    first = error
+    while (before := first.__cause__ or first.__context__) is not None:
+        first = before
+    said = first.strerror if isinstance(first, OSError) and first.strerror else str(first)
+    return said.strip().split("\n", 1)[0]
 
 
 def tracked_runs(mlflow: Any, experiment: str, fingerprints: Iterable[str]) -> list[dict[str, str]]:

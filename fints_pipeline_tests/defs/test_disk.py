@@ -17,7 +17,7 @@ from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import INSTRUMENTS
 from fints_pipeline.defs.reconcile import instruments, outdated
-from fints_pipeline_tests.defs.disks import mount, small_disk
+from fints_pipeline_tests.disks import mount, small_disk
 
 EDGE = "synthetic.EDGE"
 

@@ -1,5 +1,8 @@
 """MLflow on sqlite: one parent an experiment, nested runs, files beside the store."""
 
+import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 from fints_pipeline.training import parent_runs
 from fints_pipeline.training.parent_runs import FINGERPRINT_TAG, parent_run_id
 from fints_pipeline.training.tracking import MlflowTracker
+from fints_pipeline_tests.disks import mount, small_disk
 from fints_pipeline_tests.training import toy
 
 
@@ -73,3 +77,44 @@ def test_who_comes_second_to_a_server_joins_the_first(
     assert [run.info.run_id for run in known] == [chosen] == [min(run.info.run_id for run in runs)]
     assert len(rivals) == 1
     assert rivals == [chosen] or step == "create_run"
+
+
+_TRAIN = """
+import sys
+import mlflow
+from fints_pipeline.base import cli
+from fints_pipeline.training.tracking import MlflowTracker
+from fints_pipeline_tests.disks import mount, small_disk
+from fints_pipeline_tests.training import toy
+def main(argv=None):
+    with MlflowTracker(mlflow).run(toy.experiment(), "2024-01-01", "mlm") as log:
+        for step in range(200):
+            log.tags({f"filling{step}": "x" * 4000})
+sys.exit(cli.run(main))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("size", "options", "said"),
+    [
+        (100_000, "rw", "disk is full"),  # for the tables
+        (1_800_000, "rw", "disk is full"),  # for what is logged
+        (100_000, "ro", "Read-only file system"),
+    ],
+)
+def test_a_store_that_takes_nothing_is_named(tmp_path: Path, size: int, options: str, said: str):
+    with small_disk(tmp_path / "mlflow", size):
+        mount("-o", f"remount,{options}", str(tmp_path / "mlflow"))
+        done = subprocess.run(
+            [sys.executable, "-c", _TRAIN],
+            env={**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow/mlflow.db"},
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 2, done.stderr
+    what, where, fix = done.stderr.splitlines()[-3:]  # before it MLflow may have logged its own
+    assert what.startswith("error: MLflow cannot keep the run: ")
+    assert said in what
+    assert "MLFLOW_TRACKING_URI" in where
+    assert "has room" in fix
