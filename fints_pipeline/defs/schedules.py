@@ -9,6 +9,7 @@ from fints_pipeline.base.config import load_config
 from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.base.time import month_of, previous_month
+from fints_pipeline.defs.cadence import has_partition
 from fints_pipeline.defs.jobs import data
 from fints_pipeline.defs.partitions import INSTRUMENTS, registered
 from fints_pipeline.defs.reconcile import outdated
@@ -98,19 +99,18 @@ def _requests(locations: Locations, instruments: Collection[str], month: str, ti
     without an archive have nothing to make.
     """
     before = previous_month(month)
-    due: dict[str, str] = {}
-    for item in outdated(locations, instruments, refused={}):  # the inbox sensor tells of those
-        if before <= item.month <= month:
-            due.setdefault(item.instrument, item.month)
+    stale = outdated(locations, instruments, refused={})  # the inbox sensor tells of those
+    due = sorted({item.instrument for item in stale if before <= item.month <= month})
     if not due:
         return dg.SkipReason(
             f"{month} is made of each of {len(instruments)} instruments that had a session, or no "
             "archive of it has been staged"
         )
+    first = before if has_partition(before) else month
     return [
         dg.RunRequest(
             run_key=f"{name}|{tick}",
             tags=range_tags(name, first, month) | {ONLY_TAG: STALE},
         )
-        for name, first in due.items()
+        for name in due
     ]

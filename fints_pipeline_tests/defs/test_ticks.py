@@ -49,14 +49,21 @@ def test_the_schedule_asks_for_last_month_of_every_instrument(
     instance: dg.DagsterInstance, locations: Locations, staged: Launcher
 ) -> None:
     requests = first_of(instance, locations, datetime(2024, 8, 1, 6, tzinfo=UTC))
-    assert ranges(requests) == [(f"{name}|2024-07", f"{name}|2024-07") for name in SYMBOLS]
+    assert ranges(requests) == [(f"{name}|2024-06", f"{name}|2024-07") for name in SYMBOLS]
 
 
-def test_the_month_before_is_made_too_for_its_last_labels(
+def test_the_month_before_is_made_again_for_its_last_labels(
     instance: dg.DagsterInstance, locations: Locations, staged: Launcher
 ) -> None:
-    requests = first_of(instance, locations, SEPTEMBER)
-    assert ranges(requests) == [(f"{name}|2024-07", f"{name}|2024-08") for name in SYMBOLS]
+    for name in SYMBOLS:
+        august = series_key("raw_bars", "1m", name, "2024-08")
+        rows, footer = locations.lake.read(august), locations.lake.footer(august)
+        locations.lake.remove(august)
+        staged.refresh(name, "2024-07", "2024-07")
+        locations.lake.write(august, rows, RAW_BARS, footer.lineage)
+    for request in first_of(instance, locations, SEPTEMBER):
+        staged.request(request)
+    assert list(outdated(locations)) == []
 
 
 def test_what_a_schedule_asks_for_is_made_and_not_asked_for_again(
@@ -93,7 +100,7 @@ def test_the_daily_schedule_asks_for_the_running_month(
 ) -> None:
     # SYNTHETIC's market is open on weekdays: on the first of a month, the day before counts.
     requests = daily(instance, locations, datetime(2024, 8, 1, 6))
-    assert ranges(requests) == [(f"{name}|2024-07", f"{name}|2024-07") for name in SYMBOLS]
+    assert ranges(requests) == [(f"{name}|2024-06", f"{name}|2024-07") for name in SYMBOLS]
 
 
 def test_the_daily_schedule_leaves_out_the_markets_that_were_closed(locations: Locations) -> None:
@@ -199,7 +206,7 @@ def test_a_data_set_without_its_config_stops_no_other(
     instance.add_dynamic_partitions(INSTRUMENTS.name, ["elsewhere.EDGE"])
     assert len(data_keys(instance, locations)) == 1
     requests = daily(instance, locations, datetime(2024, 8, 1, 6))
-    assert [start for start, _ in ranges(requests)] == [f"{name}|2024-07" for name in SYMBOLS]
+    assert [start for start, _ in ranges(requests)] == [f"{name}|2024-06" for name in SYMBOLS]
     outcome = backfill.backfill(locations, backfill.Wanted(), lambda *_: None, lambda _: None)
     assert list(outcome.failed) == ["elsewhere"]
     assert "no dataset 'elsewhere'" in outcome.failed["elsewhere"]

@@ -84,7 +84,8 @@ class Life:
         requests = self._last_month(month)
         assert len(requests) == 3
         self._run([request.with_replaced_attrs(job_name="data") for request in requests])
-        assert self._last_month(month) == []
+        left = [item.cause for item in outdated(self.locations)]
+        assert self._last_month(month) == [], left
 
     def _last_month(self, month: str) -> list[dg.RunRequest]:
         year, number = map(int, next_month(month).split("-"))
