@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, MutableMapping
 from datetime import date, timedelta
+from functools import cache, partial
 
 import dagster as dg
 
@@ -72,24 +73,21 @@ def open_on(
         day: The day.
         refused: Gets the message of each whose config is missing or wrong; without it that raises.
     """
+    from fints_pipeline.data.config import DatasetConfig
+
+    config = cache(partial(load_config, model=DatasetConfig, section="dataset"))
+    is_open = cache(lambda calendar: not calendar.sessions(day, day).empty)
     found = []
     for name in instruments:
         try:
-            if _has_session(locations, name, day):
+            own = config(locations.dataset_config(name))
+            if is_open(own.calendar_of(own.symbol(name))):
                 found.append(name)
         except UserError as error:
             if refused is None:
                 raise
             refused[name] = str(error)
     return found
-
-
-def _has_session(locations: Locations, instrument: str, day: date) -> bool:
-    from fints_pipeline.data.config import DatasetConfig
-
-    config = load_config(locations.dataset_config(instrument), DatasetConfig, section="dataset")
-    calendar = config.calendar_of(config.symbol(instrument))
-    return not calendar.sessions(day, day).empty
 
 
 def _requests(locations: Locations, instruments: Collection[str], month: str, tick: str):

@@ -12,7 +12,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fints_pipeline.base.errors import LakeError
-from fints_pipeline.base.lake import Footer, Lake, series_key
+from fints_pipeline.base.lake import Footer, Lake, TableKey, series_key
+from fints_pipeline.base.lake.keys import decode_part
+from fints_pipeline.base.lake.lake import DATA_FILE
 from fints_pipeline.base.time import month_of
 from fints_pipeline.training.config import DataConfig
 from fints_pipeline.walkforward.folds import Fold, Span
@@ -240,14 +242,26 @@ def _matrix(table: pa.Table | None, names: Sequence[str], dtype: type[D], rows: 
 
 
 def sessions_present(lake: Lake, data: DataConfig) -> list[date]:
-    """Return every session in which an instrument has features, ascending."""
+    """Return every session in which an instrument has features, ascending.
+
+    A month whose file is still the same is not read again by this process.
+    """
     found: set[date] = set()
     for instrument in data.instruments:
-        months = lake.months("features", data.frequency, instrument)
-        for month in months:
-            key = series_key("features", data.frequency, instrument, month)
-            found.update(lake.read(key, ["session"]).column("session").unique().to_pylist())
+        series = TableKey("features", (("freq", data.frequency), ("instrument", instrument)))
+        for path, stamp in lake.store.stamps(series.folder, DATA_FILE):
+            known = _SESSIONS.get((lake.location, path))
+            if known is None or known[0] != stamp:
+                month = decode_part(path.rpartition("=")[2])
+                key = series_key("features", data.frequency, instrument, month)
+                own = lake.read(key, ["session"]).column("session").unique().to_pylist()
+                known = _SESSIONS[lake.location, path] = stamp, frozenset(own)
+            found |= known[1]
     return sorted(found)
+
+
+_SESSIONS: dict[tuple[str, str], tuple[str, frozenset[date]]] = {}
+"""By lake and a month's folder: its file's stamp, and the sessions in it."""
 
 
 def until_validation(fold: Fold) -> Span:

@@ -1,6 +1,8 @@
 """The scan by snapshot finds what asking the lake about every partition finds."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,22 @@ def test_a_lake_that_may_not_be_written_is_looked_at(
     lake = Lake(os.fspath(locations.lake_root))
     found = Footers(lake).look(tables(lake))
     assert found.months("bars", "5m", EDGE) == ["2024-07", "2024-08"]
+
+
+def test_a_dry_run_loads_neither_dagster_nor_pandera(
+    locations: Locations, made, project: Path
+) -> None:
+    code = (
+        "import sys; from fints_pipeline.backfill import main; main(['--dry-run']); "
+        "print(sorted({'dagster', 'pandera', 'torch'} & set(sys.modules)))"
+    )
+    environment = os.environ | {
+        "FINTS_LAKE": os.fspath(locations.lake_root),
+        "FINTS_CONFIGS": os.fspath(locations.configs),
+    }
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=project, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "4 months to make" in done.stdout
