@@ -12,7 +12,8 @@ import pytest
 from fints_pipeline.base.lake import ArrowContract, Lake, Lineage, TableKey, footers, series_key
 from fints_pipeline.base.lake.footer import CARRIED
 from fints_pipeline.base.lake.footers import INDEX, Footers
-from fints_pipeline.base.lake.lineage import any_before, carried_to, digests, staleness
+from fints_pipeline.base.lake.lineage import Staleness, any_before, carried_to, digests, staleness
+from fints_pipeline.base.lake.snapshot import Snapshot
 from fints_pipeline.base.lake.tables import tables
 
 ONE = ArrowContract("one", pa.schema([pa.field("value", pa.int64())]))
@@ -40,22 +41,31 @@ def write(lake: Lake, key: TableKey, value: int, code: str = "1") -> None:
     lake.write(key, rows, ONE, Lineage(code, "config", inputs), notes={CARRIED: str(value % 2)})
 
 
-def agree(lake: Lake, found: Footers) -> None:
-    """Compare a look with what the lake says of each partition."""
-    snapshot = found.look(tables(lake))
-    for key in (*KEYS, FOLD):
-        assert snapshot.exists(key) == lake.exists(key), key
-        expected = not staleness(lake, key, expected=EXPECTED)
-        assert snapshot.is_current(str(key), EXPECTED) == expected, key
-        if lake.exists(key):
-            for what in ("digest", "carried", "lineage"):
-                assert getattr(snapshot, what)(key) == getattr(lake, what)(key), key
-            assert staleness(snapshot, key) == staleness(lake, key)
-    for table in ("bars", "tokens"):
-        held = [name for name in NAMES if lake.months(table, "5m", name)]
-        assert snapshot.instruments(table) == held
-        for name in NAMES:
-            assert snapshot.months(table, "5m", name) == lake.months(table, "5m", name)
+def said(lake: Lake | Snapshot, key: TableKey) -> tuple[object, Staleness] | None:
+    """Return all that is said of a partition, or None if it is not there."""
+    if not lake.exists(key):
+        return None
+    what = lake.digest(key), lake.carried(key), lake.lineage(key)
+    return what, staleness(lake, key, expected=EXPECTED)
+
+
+def agree(lake: Lake, *looks: Footers) -> None:
+    """Compare looks with what the lake says of each partition."""
+    slow = {key: said(lake, key) for key in (*KEYS, FOLD)}
+    months = {series: lake.months(*series) for series in {_series(key) for key in KEYS}}
+    current = {key for key, told in slow.items() if told is not None and not told[1]}
+    for found in looks:
+        snapshot = found.look(tables(lake))
+        assert {key: said(snapshot, key) for key in slow} == slow
+        assert {series: snapshot.months(*series) for series in months} == months
+        assert {key for key in slow if snapshot.is_current(str(key), EXPECTED)} == current
+        for table in ("bars", "tokens"):
+            held = [name for name in NAMES if months[table, "5m", name]]
+            assert snapshot.instruments(table) == held
+
+
+def _series(key: TableKey) -> tuple[str, str, str]:
+    return key.table, key["freq"], key["instrument"]
 
 
 def remove(lake: Lake, key: TableKey, _: int) -> None:
@@ -107,7 +117,7 @@ CHANGES: tuple[Change, ...] = (
 )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_says_what_every_footer_says_whatever_happened(lake: Lake, seed: int) -> None:
     rng = random.Random(seed)
     lasting = Footers(lake)
@@ -116,8 +126,7 @@ def test_it_says_what_every_footer_says_whatever_happened(lake: Lake, seed: int)
     for _ in range(6):
         for _ in range(rng.randrange(4)):
             rng.choice(CHANGES)(lake, rng.choice([*KEYS, FOLD]), rng.randrange(10_000))
-        agree(lake, lasting)
-        agree(lake, Footers(lake))  # as a fresh process does
+        agree(lake, lasting, Footers(lake))  # the latter as a fresh process does
 
 
 def test_a_lake_where_nothing_changed_gives_the_same_snapshot(lake: Lake) -> None:
