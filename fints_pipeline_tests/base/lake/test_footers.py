@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Thread
 
 import pyarrow as pa
@@ -127,6 +128,28 @@ def test_it_says_what_every_footer_says_whatever_happened(lake: Lake, seed: int)
         for _ in range(rng.randrange(4)):
             rng.choice(CHANGES)(lake, rng.choice([*KEYS, FOLD]), rng.randrange(10_000))
         agree(lake, lasting, Footers(lake))  # the latter as a fresh process does
+
+
+def test_what_stands_for_another_partition_is_followed(lake: Lake) -> None:
+    bars, tokens = ([series_key(t, "5m", NAMES[0], m) for m in MONTHS] for t in ("bars", "tokens"))
+    for number, key in enumerate(bars):
+        rows = pa.table({"value": [number]})
+        lake.write(key, rows, ONE, EXPECTED, notes={CARRIED: str(number)})
+    for key, month in zip(tokens, MONTHS, strict=True):
+        own = series_key("bars", "5m", NAMES[0], month)
+        inputs = digests(lake, [own, any_before(own), carried_to(own)])
+        lake.write(key, pa.table({"value": [1]}), ONE, replace(EXPECTED, inputs=inputs))
+
+    def current() -> list[bool]:
+        agree(lake, Footers(lake))
+        snapshot = Footers(lake).look(tables(lake))
+        return [snapshot.is_current(str(key), EXPECTED) for key in tokens]
+
+    assert current() == [True, True, True]
+    lake.write(bars[0], pa.table({"value": [0]}), ONE, EXPECTED, notes={CARRIED: "other"})
+    assert current() == [True, False, True]
+    lake.remove(bars[1])
+    assert current() == [True, False, False]
 
 
 def test_a_lake_where_nothing_changed_gives_the_same_snapshot(lake: Lake) -> None:
