@@ -148,11 +148,11 @@ def ticks() -> None:
             for when in ("first", "later"):
                 with timed(f"{each.name}, {when}"):
                     each(build_sensor_context(instance=instance), project=project)
-        for each in (schedules.last_month, schedules.every_session):
+        for schedule in (schedules.last_month, schedules.every_session):
             for when in ("first", "later"):
                 context = build_schedule_context(instance, scheduled_execution_time=moment)
-                with timed(f"{each.name}, {when}"):
-                    each(context, project=project)
+                with timed(f"{schedule.name}, {when}"):
+                    schedule(context, project=project)
 
 
 def _instance(home: Path) -> dg.DagsterInstance:
