@@ -1,9 +1,13 @@
-import boto3
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
-from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 
 from fints_pipeline.base.lake.objects import MOST_AT_ONCE, Objects
+
+if TYPE_CHECKING:
+    from botocore.stub import Stubber
 
 # What `make deploy` installs is there in the full run of the tests.
 pytestmark = [pytest.mark.slow, pytest.mark.server]
@@ -11,6 +15,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 @pytest.fixture
 def stub() -> Stubber:
+    import boto3
+    from botocore.stub import Stubber
+
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b", "region_name": "us-east-1"}
     return Stubber(boto3.client("s3", **keys))
 
@@ -43,6 +50,8 @@ def test_a_store_that_takes_no_batch_is_asked_one_by_one(stub: Stubber) -> None:
 
 
 def test_what_could_not_be_deleted_is_an_error(stub: Stubber) -> None:
+    from botocore.exceptions import ClientError
+
     refused = {"Errors": [{"Key": "x", "Code": "AccessDenied", "Message": "no"}]}
     stub.add_response("delete_objects", refused, expect(["x"]))
     with stub, pytest.raises(ClientError, match="AccessDenied"):
