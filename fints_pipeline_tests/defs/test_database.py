@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.storage.tags import RETRY_ON_ASSET_OR_OP_FAILURE_TAG
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -25,6 +26,16 @@ def wrapped(error: Exception) -> Exception:
     outer = RuntimeError("too many retries")
     outer.__cause__ = error
     return outer
+
+
+class Tells(InProcessExecutor):
+    """An executor whose steps have ended already."""
+
+    def __init__(self, events: list[dg.DagsterEvent]) -> None:
+        self._events = events
+
+    def execute(self, plan_context, execution_plan):
+        return iter(self._events)
 
 
 def test_a_lost_connection_is_known_under_what_wraps_it():
@@ -59,7 +70,7 @@ def test_a_run_that_lost_its_database_is_taken_up_again_and_no_other(
     done = dg.materialize([broken], instance=instance, raise_on_error=False)
     failures = [event for event in done.all_events if event.is_step_failure]
     assert len(failures) == 1
-    executor = executors._Noting(SimpleNamespace(execute=lambda *_: iter(failures)))
+    executor = executors._Noting(Tells(failures))
     context = SimpleNamespace(instance=instance, run_id=done.run_id)
     assert list(executor.execute(context, None)) == failures
     run = instance.get_run_by_id(done.run_id)
