@@ -279,9 +279,11 @@ def _others(locations: Locations) -> list[OutdatedSource]:
 
 
 def _steps(locations: Locations, folds: str | None) -> Iterator[Step]:
+    if not folds:
+        return iter(())
     from fints_pipeline.defs.renewal import planned
 
-    return planned(locations, new=folds == "all") if folds else iter(())
+    return planned(locations, new=folds == "all")
 
 
 def _renew(locations: Locations, jobs: Launcher, outcome: Outcome, *, new: bool) -> None:

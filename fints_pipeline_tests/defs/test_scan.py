@@ -26,7 +26,8 @@ def slowly(locations: Locations) -> list[Outdated]:
         for month in one.staged():
             stale = tuple(item for asset in one.tables for item in one.stale(asset, month))
             if stale:
-                found.append(Outdated(name, month, stale))
+                key = series_key("raw_bars", one.dataset.base_frequency, name, month)
+                found.append(Outdated(name, month, stale, locations.lake.digest(key)))
     return found
 
 
