@@ -33,10 +33,29 @@ class RayHead:
 
     def kill(self) -> None:
         """Kill all of it at once, as a power cut does."""
+        import psutil
+
+        with suppress(psutil.NoSuchProcess):
+            for one in psutil.Process(self.process.pid).children(recursive=True):
+                # Some have written over their command line and environment.
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
         for pid in processes_of(str(self.folder)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
+
+    def listens_elsewhere(self) -> list[str]:
+        """Return the addresses beside the loopback on which any of it listens."""
+        import psutil
+
+        found = []
+        for pid in processes_of(str(self.folder)):
+            with suppress(psutil.Error):
+                for one in psutil.Process(pid).net_connections("inet"):
+                    if one.status == "LISTEN" and "127.0.0.1" not in one.laddr.ip:
+                        found.append(f"{' '.join(psutil.Process(pid).cmdline()[:3])}: {one.laddr}")
+        return found
 
 
 def processes_of(mark: str) -> list[int]:
@@ -65,6 +84,7 @@ def ray_head() -> Iterator[RayHead]:
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's way to say: the loopback alone
         "OMP_NUM_THREADS": "1",
         # On a loaded machine its parts find each other late; by default they then end themselves.
         "RAY_agent_register_timeout_ms": "600000",
