@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar, cast
 
 from numba import njit
+
+from fints_pipeline.base import compiled
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -23,12 +23,5 @@ def entry_point(function: F) -> F:
 
 
 def sources_digest() -> int:
-    """Return a number that changes when any file of the grammar does.
-
-    Numba's disk cache looks at the entry point's own file only, so a changed rule would go
-    unnoticed; an entry point that closes over this number is compiled anew.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return int.from_bytes(digest.digest()[:7], "little")
+    """Return a number that changes when any file of the grammar does."""
+    return compiled.sources_digest(__file__)
