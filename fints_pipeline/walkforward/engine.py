@@ -154,7 +154,10 @@ def simulate_columns(
     books = books if keep else np.empty((0, 0, 0, 0))
     books[3:] = 0.0
     state = np.zeros((symbols, count), HOLDING)
-    out = Out(np.empty((rows, count)), books, state, np.zeros(count, bool))
+    equity = np.empty((rows, count)) if symbols else np.tile(columns.capital, (rows, 1))
+    out = Out(equity, books, state, np.zeros(count, bool))
+    # As many as decisions, and room for a bar's: an order and a stop of each position.
+    most = decisions * (count // signal.shape[2]) + 2 * state.size
     n, fills = trade(
         _tape(market, liquidity, switches),
         _records(costs, RATE),
@@ -163,7 +166,7 @@ def simulate_columns(
         signal,
         _usable(targets.reason, np.int8),
         out,
-        np.empty(min(decisions * (count // signal.shape[2]) + 1, MOST_FIRST) if keep else 1, FILL),
+        np.empty(min(most, MOST_FIRST) if keep else 1, FILL),
     )
     return Passes(
         out.equity, np.stack([state[name] for name in PARTS]), state["traded"], state["fills"],

@@ -1,7 +1,7 @@
 """How the kernel's inputs, state and results lie in memory.
 
-They stand apart from the kernel because Numba's cache notices a change of a type by itself, and
-of code only within the file that it was compiled from.
+They stand apart from the kernel because the engine makes and reads them too. Machine code on disk
+is renewed when this file changes, like when one of the kernel's own does.
 """
 
 from typing import NamedTuple
@@ -103,14 +103,88 @@ class Switches(NamedTuple):
     keep_fills: bool
 
 
+class Notes(NamedTuple):
+    """What the kernel keeps in mind beside the positions, (S,) but where it is said.
+
+    Attributes:
+        close: quote currency; 0 before the first bar.
+        fx: account currency per quote currency; 1 before the first rate.
+        value: of one unit at the close at hand, account currency; not finite where it is unknown.
+        split: factor of the last bar; NaN before the first.
+        busy: whether an order waits in any column; at times without one.
+        allowed: wanted fractions of the column at hand, cut to its limits.
+        decides: (K,) whether a column may decide something at the close at hand.
+    """
+
+    close: Floats
+    fx: Floats
+    value: Floats
+    split: Floats
+    busy: Bools
+    allowed: Floats
+    decides: Bools
+
+
+class Terms(NamedTuple):
+    """What all fills of a symbol in one bar have in common.
+
+    Attributes:
+        row: of the bar.
+        symbol: number of the symbol.
+        open, high, low: raw mids, quote currency; infinite range where nothing looks at it.
+        available: reference volume, units; NaN where it is not known.
+        fx: account currency per quote currency.
+        half_spread_rate, slippage, fee_rate: fractions of the price.
+        half_spread_price: quote currency.
+        impact: impact of one unit's root, fraction of the price; 0 for none.
+    """
+
+    row: int
+    symbol: int
+    open: float
+    high: float
+    low: float
+    available: float
+    fx: float
+    half_spread_rate: float
+    half_spread_price: float
+    slippage: float
+    impact: float
+    fee_rate: float
+
+
 class Out(NamedTuple):
     """What the kernel fills.
 
-    `equity` (T, K), `books` (3 or 6, T, S, K) named `BOOKS`, `state` (S, K) of `HOLDING`, zeros at
-    the start, `ruined` (K,).
+    `equity` (T, K), the capital at the start where there are no symbols; `books` (3 or 6, T, S, K)
+    named `BOOKS`; `state` (S, K) of `HOLDING`, zeros at the start; `ruined` (K,).
     """
 
     equity: Floats
     books: Floats
     state: NDArray[np.void]
     ruined: Bools
+
+
+class Run(NamedTuple):
+    """Everything that a bar is traded with.
+
+    Attributes:
+        tape: the market.
+        rates: (S,) of `RATE`.
+        rules: (K,) of `RULE`.
+        switches: what is on.
+        signal: (T, S, K) targets, or (T, S, 1) where one column of them stands for all.
+        reason: (T, S), a `Reason` for each.
+        out: results.
+        notes: of the bars so far.
+    """
+
+    tape: Tape
+    rates: NDArray[np.void]
+    rules: NDArray[np.void]
+    switches: Switches
+    signal: Floats
+    reason: NDArray[np.int8]
+    out: Out
+    notes: Notes

@@ -112,3 +112,11 @@ def test_the_array_of_fills_grows():
     ledger = simulate(market_of(price, price), targets, costs, account, liquidity)
     assert ledger.fills.units.tolist() == [25.0] * 40
     assert ledger.fills.filled.tolist() == list(range(1, 41))
+
+
+def test_a_market_without_symbols_keeps_the_capital():
+    nothing = np.empty((4, 0))
+    ledger = simulate(
+        market_of(nothing, nothing), Targets.of(nothing), CostModel().rates(0), Account(CAPITAL)
+    )
+    assert ledger.equity.tolist() == [CAPITAL] * 4
