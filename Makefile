@@ -24,7 +24,8 @@ PIP := -m pip install --quiet --no-input --disable-pip-version-check
 
 # Where things live; each can be set from outside.
 export FINTS_LAKE ?= $(CURDIR)/data_lake
-export FINTS_INBOX ?= $(FINTS_LAKE)/inbox
+# An inbox is a folder of this machine, also when the lake is in a bucket.
+export FINTS_INBOX ?= $(if $(filter s3://%,$(FINTS_LAKE)),$(CURDIR)/inbox,$(FINTS_LAKE)/inbox)
 export FINTS_CONFIGS ?= $(CURDIR)/configs
 export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export MLFLOW_TRACKING_URI ?= sqlite:///$(CURDIR)/.mlflow/mlflow.db

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fints_pipeline.base.errors import KeyNotFoundError, nearest
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.store import BUCKET_SCHEME
 
@@ -34,11 +34,21 @@ class Locations:
 
     @classmethod
     def from_environment(cls) -> Locations:
-        """Return the folders that the environment names, or the defaults below the work folder."""
+        """Return the folders that the environment names, or the defaults below the work folder.
+
+        Raises:
+            ConfigError: the inbox is said to be in a bucket.
+        """
         lake_root = lake_location(os.environ.get("FINTS_LAKE", "data_lake"))
         beside = lake_root / "inbox" if isinstance(lake_root, Path) else "inbox"
-        inbox = Path(os.environ.get("FINTS_INBOX", beside))
-        return cls(lake_root, inbox, Path(os.environ.get("FINTS_CONFIGS", "configs")))
+        inbox = os.environ.get("FINTS_INBOX", beside)
+        if str(inbox).startswith(BUCKET_SCHEME):
+            raise ConfigError(
+                "the inbox is a folder, not a bucket",
+                where=f"FINTS_INBOX={inbox}",
+                fix="name a folder of this machine, or unset it: it is `inbox` then",
+            )
+        return cls(lake_root, Path(inbox), Path(os.environ.get("FINTS_CONFIGS", "configs")))
 
     @property
     def lake(self) -> Lake:

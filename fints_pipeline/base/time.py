@@ -11,6 +11,8 @@ from fints_pipeline.base.errors import ConfigError
 MINUTES_A_DAY = 1440
 _FREQUENCY = re.compile(r"^([1-9][0-9]*)(m|h|D)$")
 _UNIT_MINUTES = {"m": 1, "h": 60, "D": MINUTES_A_DAY}
+_PERIOD = re.compile(r"^([1-9][0-9]*)([WMQY])$")
+_PERIOD_DAYS = {"W": 7, "M": 30, "Q": 91, "Y": 365}
 _MONTH = re.compile(r"^[0-9]{4}-(0[1-9]|1[0-2])$")
 
 
@@ -28,6 +30,27 @@ def minutes(frequency: str) -> int:
             f"{frequency!r} is not a frequency", fix="write it like 1m, 5m, 30m, 1h or 1D"
         )
     return int(match[1]) * _UNIT_MINUTES[match[2]]
+
+
+def about_minutes(period: str) -> int:
+    """Return about how long a frequency or a period of the calendar is, to sort them by.
+
+    Beside what `minutes` takes: weeks, months, quarters and years, such as ``1W``, ``1M``, ``1Q``
+    and ``1Y``. No bar is that long; macro series are.
+
+    Raises:
+        ConfigError: neither.
+    """
+    match = _PERIOD.match(period)
+    if match is not None:
+        return int(match[1]) * _PERIOD_DAYS[match[2]] * MINUTES_A_DAY
+    try:
+        return minutes(period)
+    except ConfigError:
+        raise ConfigError(
+            f"{period!r} is not the length of a period",
+            fix="write it like 5m, 1h, 1D, 1W, 1M, 1Q or 1Y",
+        ) from None
 
 
 def month_of(session: date) -> str:

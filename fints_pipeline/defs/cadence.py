@@ -5,10 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from fints_pipeline.base.errors import ConfigError
-from fints_pipeline.base.time import month_of, months_between
-
-FIRST_MONTH = os.environ.get("FINTS_FIRST_MONTH", "2010-01")
-"""The first month that data assets have a partition for."""
+from fints_pipeline.base.time import check_month, month_of, months_between
 
 CADENCES = {"month": 1, "quarter": 3, "year": 12}
 """Months that one partition of the data assets may span."""
@@ -18,6 +15,17 @@ CADENCE = os.environ.get("FINTS_CADENCE", "month")
 
 MOST_PARTITIONS = 20_000
 """Partitions an asset up to which Dagster's page answers within seconds."""
+
+
+def _first_month(month: str) -> str:
+    try:
+        return check_month(month)
+    except ConfigError as error:
+        raise ConfigError(error.what, where="FINTS_FIRST_MONTH", fix=error.fix) from None
+
+
+FIRST_MONTH = _first_month(os.environ.get("FINTS_FIRST_MONTH", "2010-01"))
+"""The first month that data assets have a partition for."""
 
 
 def _period(cadence: str) -> int:
@@ -76,13 +84,15 @@ def too_many(instruments: int) -> str | None:
     count = instruments * months // PERIOD
     if count <= 0.8 * MOST_PARTITIONS:
         return None
-    fitting = [name for name, n in CADENCES.items() if instruments * months // n <= MOST_PARTITIONS]
+    coarser = {name: n for name, n in CADENCES.items() if n > PERIOD}
+    fitting = [name for name, n in coarser.items() if instruments * months // n <= MOST_PARTITIONS]
     advice = (
         f"set FINTS_CADENCE={fitting[0]}, or a later FINTS_FIRST_MONTH"
         if fitting
         else "keep markets in lakes of their own, each with its own DAGSTER_HOME"
     )
+    soon = "; before there are more, " if count <= MOST_PARTITIONS else ": "
     return (
         f"{instruments} instruments from {FIRST_MONTH} by {CADENCE} are {count} partitions an "
-        f"asset; Dagster's page is slow above {MOST_PARTITIONS}: {advice}"
+        f"asset; Dagster's page is slow above {MOST_PARTITIONS}{soon}{advice}"
     )

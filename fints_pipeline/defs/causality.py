@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fints_pipeline.base.digest import table_digest, text_digest
+from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.base.lake import Lake, fold_key, series_key
 from fints_pipeline.base.lake.keys import decode_part
 from fints_pipeline.base.lake.overlay import OverlayStore, Shows
@@ -25,10 +26,21 @@ from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import TABLES, Instrument
 from fints_pipeline.defs.source_noise import READERS, replace_future
 
-CUTS = int(os.environ.get("FINTS_CAUSALITY_CUTS", "1"))
+
+def _cuts(text: str) -> int:
+    if not text.isdecimal():
+        raise ConfigError(
+            f"{text!r} is no number of cuts", where="FINTS_CAUSALITY_CUTS", fix="0, 1, 2, …"
+        )
+    return int(text)
+
+
+CUTS = _cuts(os.environ.get("FINTS_CAUSALITY_CUTS", "1"))
 """Cuts that each partition is checked at; 0 turns the check off."""
 FUTURE_DAYS = 2
 """Days of noise after the cut; what is later is left out, which is another future still."""
+_A_SESSION = np.timedelta64(1, "D")
+"""A session bears the date of its end, which may be the day after its bars'."""
 _SERIES = frozenset({"raw_bars", *TABLES})
 _HIDDEN = frozenset({LOCKS, "predictions"})
 
@@ -203,7 +215,8 @@ def shadow(
     """Yield the instrument over a lake that knows nothing of what came after ``at``.
 
     Earlier months show through from the real lake; the month's slice holds noise after the cut;
-    later months are not there. Other instruments' series are there if ``others`` says so.
+    later months are not there, nor splits and dividends after it. Other instruments' series are
+    there if ``others`` says so.
     """
     from fints_pipeline.schemas.raw_bars import RAW_BARS
 
@@ -214,7 +227,23 @@ def shadow(
         key = series_key("raw_bars", instrument.dataset.base_frequency, instrument.name, month)
         noisy, noised = with_noise(raw, at, random, instrument.tick)
         lake.write(key, noisy, RAW_BARS, real.footer(key).lineage)
+        noised += _hide_actions(instrument, lake, at)
         yield instrument.over(lake), noised
+
+
+def _hide_actions(instrument: Instrument, copy: Lake, at: np.datetime64) -> int:
+    """Leave out of ``copy`` the corporate actions after a cut; return how many there are."""
+    from fints_pipeline.schemas.corporate_actions import CORPORATE_ACTIONS
+
+    key = series_key("corporate_actions", "event", instrument.name, "all")
+    if not instrument.lake.exists(key):
+        return 0
+    actions = instrument.lake.read(key)
+    last = (at + _A_SESSION).astype("datetime64[D]").item()
+    known = actions.filter(pc.less_equal(actions["ex_date"], last))
+    if known.num_rows < actions.num_rows:
+        copy.write(key, known, CORPORATE_ACTIONS, instrument.lake.footer(key).lineage)
+    return actions.num_rows - known.num_rows
 
 
 def _before(name: str, month: str, *, others: bool) -> Shows:

@@ -35,12 +35,32 @@ def test_many_instruments_are_warned_of_before_the_page_is_slow(monkeypatch):
     assert "lakes of their own" in too_many(5000)
 
 
-def test_an_unknown_cadence_is_named(project: Path):
-    environment = os.environ | {"FINTS_CADENCE": "week"}
+def test_only_a_coarser_cadence_is_advised(monkeypatch):
+    monkeypatch.setattr(cadence, "MOST_PARTITIONS", 10 * periods())
+    near = too_many(9)
+    assert "before there are more, set FINTS_CADENCE=quarter" in near
+    monkeypatch.setattr(cadence, "PERIOD", 12)
+    assert "FINTS_CADENCE=" not in too_many(5000)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "what"),
+    [
+        ("FINTS_CADENCE", "week", "'week' is no cadence"),
+        ("FINTS_FIRST_MONTH", "2010", "'2010' is not a month"),
+        ("FINTS_FIRST_MONTH", "2010-1", "'2010-1' is not a month"),
+        ("FINTS_CAUSALITY_CUTS", "few", "'few' is no number of cuts"),
+        ("FINTS_INBOX", "s3://market/inbox", "the inbox is a folder, not a bucket"),
+    ],
+)
+def test_a_wrong_variable_is_named_without_a_traceback(project: Path, variable, value, what):
+    environment = os.environ | {variable: value}
     command = [sys.executable, "-m", "fints_pipeline.backfill", "--no-ingest"]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
-    assert done.returncode != 0
-    assert "'week' is no cadence" in done.stderr
+    assert done.returncode == 2
+    assert what in done.stderr
+    assert variable in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow

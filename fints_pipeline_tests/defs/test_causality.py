@@ -9,6 +9,7 @@ from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data import bars as bars_stage
 from fints_pipeline.defs import causality
+from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.features.log_return import LogReturn
 from fints_pipeline.tokenizers import run as tokens_stage
@@ -81,6 +82,25 @@ def test_bars_that_know_the_months_end_turn_it_red(instrument, monkeypatch):
     assert "volume" in found.to_markdown()
 
 
+def test_a_factor_that_knows_next_months_split_turns_it_red(locations, made, monkeypatch):
+    walk = Instrument(locations, "synthetic.WALKB")
+    honest = bars_stage.split_factor
+
+    def adjusted_to_today(actions, *arguments):
+        return honest(actions, *arguments) * actions["value"].prod()
+
+    assert found_in_july(walk).passed
+    monkeypatch.setattr(bars_stage, "split_factor", adjusted_to_today)
+    found = found_in_july(walk)
+    assert not found.passed
+    assert "split_factor" in found.to_markdown()
+
+
+def found_in_july(instrument: Instrument) -> causality.Evidence:
+    BUILDS["bars"](instrument, "2024-07")
+    return causality.check(instrument, "bars", "2024-07")
+
+
 def test_tokens_that_look_one_bar_ahead_turn_it_red(instrument, monkeypatch):
     honest = tokens_stage.BrooksTokenizer.encode
 
@@ -88,8 +108,6 @@ def test_tokens_that_look_one_bar_ahead_turn_it_red(instrument, monkeypatch):
         return np.roll(honest(self, bars), -1, axis=0)
 
     monkeypatch.setattr(tokens_stage.BrooksTokenizer, "encode", ahead)
-    from fints_pipeline.defs.building import BUILDS
-
     BUILDS["brooks_tokens"](instrument, "2024-07")
     assert not causality.check(instrument, "brooks_tokens", "2024-07").passed
 

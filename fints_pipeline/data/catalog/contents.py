@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fints_pipeline.base.lake import Lake
-from fints_pipeline.base.time import minutes
+from fints_pipeline.base.time import about_minutes
 from fints_pipeline.data.catalog.contracts import contract_of
 from fints_pipeline.data.catalog.coverage import Coverage, accounts_of, coverage_of
 from fints_pipeline.data.catalog.inventory import EVENTS, Inventory, Partition
@@ -186,4 +186,4 @@ class Contents:
 
 
 def _length(freq: str) -> tuple[int, str]:
-    return (0, freq) if freq == EVENTS else (minutes(freq), freq)
+    return (0, freq) if freq == EVENTS else (about_minutes(freq), freq)

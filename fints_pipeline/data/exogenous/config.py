@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from fints_pipeline.base.config import Config, fingerprint
 from fints_pipeline.base.errors import ConfigError
-from fints_pipeline.base.time import minutes
+from fints_pipeline.base.time import about_minutes
 from fints_pipeline.data.config_checks import checked_pattern, checked_timezone
 from fints_pipeline.schemas.exogenous import EXOGENOUS_KEY
 from fints_pipeline.schemas.raw_exogenous import RAW_EXOGENOUS_KEY
@@ -25,7 +25,7 @@ class ExogenousConfig(Config):
         name: The series' name in the lake; its columns are called ``<name>_<column>`` where they
             are joined to bars.
         description: What a reader should know about the source.
-        frequency: Length of its periods, for example ``1D``.
+        frequency: Length of its periods, for example ``1D``, ``1W``, ``1M`` or ``1Q``.
         period: Column that names the period: its date, or the moment of its end.
         period_format: How the period is written (``%Y-%m-%d``).
         period_close: Wall-clock time at which a period that is a date ends.
@@ -64,7 +64,7 @@ class ExogenousConfig(Config):
     @classmethod
     def _known_frequency(cls, frequency: str) -> str:
         try:
-            minutes(frequency)
+            about_minutes(frequency)
         except ConfigError as error:
             raise ValueError(f"{error.what}; {error.fix}") from None
         return frequency

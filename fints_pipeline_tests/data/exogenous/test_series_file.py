@@ -1,6 +1,7 @@
 """Files of exogenous series into the lake."""
 
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from fints_pipeline.base.config import load_config, parse_config
 from fints_pipeline.base.errors import ConfigError, FormatError, UserError
 from fints_pipeline.base.frames import to_pandas
 from fints_pipeline.base.lake import Footer, Lake
+from fints_pipeline.data.catalog.contents import Contents
 from fints_pipeline.data.exogenous import ExogenousConfig, join, raw_key_of, series_key_of
 from fints_pipeline.data.exogenous.partition import stale
 from fints_pipeline.data.exogenous.series_file import read_rows
@@ -114,6 +117,20 @@ def test_a_period_that_stands_in_a_file_twice_is_refused(lake: Lake, tmp_path: P
 def test_a_wrong_config_is_refused(changes: dict[str, object], message: str):
     with pytest.raises(ConfigError, match=message):
         config(**changes)
+
+
+def test_the_monthly_series_of_the_docs_is_taken_and_listed(
+    lake: Lake, tmp_path: Path, project: Path
+):
+    page = (project / "docs" / "exogenous.md").read_text()
+    example = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    series = parse_config(yaml.safe_load(example), ExogenousConfig, where="cpi.yaml")
+    rows = "2024-01-01,2024-02-13,1.5\n2024-02-01,2024-03-12,2.5\n"
+    footer = ingest(lake, series, file(tmp_path, "observation_date,vintage_date,CPIAUCSL\n" + rows))
+    assert footer.rows == 2
+    assert series.frequency == "1M"
+    ingest(lake, config(frequency="1W"), file(tmp_path, "date,VALUE\n2024-01-05,1\n"))
+    assert Contents(lake).frequencies(table="exogenous") == ["1W", "1M"]
 
 
 def test_the_same_file_again_changes_nothing(lake: Lake, tmp_path: Path):
