@@ -1,5 +1,7 @@
 """The train command: folds, mistakes without tracebacks, and a light import."""
 
+import io
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import yaml
 from fints_pipeline import train
 from fints_pipeline.base import cli
 from fints_pipeline.base.lake import Lake, fold_key
+from fints_pipeline.training import console
 from fints_pipeline_tests.training import toy
 
 
@@ -54,6 +57,17 @@ def test_a_fold_is_trained_and_predicted(
     assert "mlm: epoch 1 of 10" in printed.err
     lake = Lake(project_folder / "lake")
     assert lake.exists(fold_key("predictions", "toy", "2024-02-06"))
+
+
+def test_progress_goes_to_what_is_standard_error_now(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(sys, "stderr", io.StringIO())
+        console.show_progress()
+    console.show_progress()
+    logging.getLogger("fints_pipeline.training").info("epoch 1 of 2")
+    assert capsys.readouterr().err == "  epoch 1 of 2\n"
 
 
 @pytest.mark.parametrize(

@@ -85,13 +85,18 @@ def tracker() -> Tracker:
     return MlflowTracker(mlflow)
 
 
+class _Progress(logging.Handler):
+    """Prints to what is standard error at that time: a notebook has another one for each cell."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"  {self.format(record)}", file=sys.stderr)
+
+
 def show_progress() -> None:
     """Print the progress lines of the fits to standard error."""
     log = logging.getLogger("fints_pipeline.training")
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("  %(message)s"))
-        log.addHandler(handler)
+        log.addHandler(_Progress())
     log.setLevel(logging.INFO)
 
 
