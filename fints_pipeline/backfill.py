@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base import cli
-from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, nearest
+from fints_pipeline.base.errors import ConfigError, KeyNotFoundError, UserError, nearest
 from fints_pipeline.base.locations import Locations
 
 if TYPE_CHECKING:
@@ -147,11 +147,19 @@ def _work(
     return (item for item in found if item in wanted)
 
 
-def choose(locations: Locations, symbols: Sequence[str]) -> frozenset[str]:
+def choose(
+    locations: Locations, symbols: Sequence[str], *, arriving: bool = False
+) -> frozenset[str]:
     """Return the staged instruments that ``symbols`` name, as SYMBOL or dataset.SYMBOL.
 
+    Args:
+        locations: Lake and configs.
+        symbols: The names.
+        arriving: Whether archives lie in the inbox that may hold what was never staged: such a name
+            is then returned as it is, and names nothing yet.
+
     Raises:
-        KeyNotFoundError: one of them was never staged.
+        KeyNotFoundError: one of them was never staged, and nothing is arriving.
     """
     from fints_pipeline.defs.reconcile import instruments
 
@@ -159,13 +167,13 @@ def choose(locations: Locations, symbols: Sequence[str]) -> frozenset[str]:
     chosen: set[str] = set()
     for symbol in symbols:
         found = {name for name in known if symbol in (name, name.partition(".")[2])}
-        if not found:
+        if not found and not arriving:
             raise KeyNotFoundError(
                 f"no archive of {symbol!r} has been staged",
                 where=locations.lake.location,
                 fix=nearest(symbol, known) or "put archives into the inbox and run `ingest`",
             )
-        chosen |= found
+        chosen |= found or {symbol}  # none at all would mean all of them
     return frozenset(chosen)
 
 
@@ -208,12 +216,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fints_pipeline.defs.reconcile import look
 
         _warn(locations)
-        wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
-        known = look(locations)
         refused: dict[str, str] = {}
+        files = [] if arguments.no_ingest else _arriving(locations, refused)
+        unknown = bool(files) or bool(refused)  # what the inbox holds
+        chosen = choose(locations, arguments.symbols, arriving=unknown)
+        wanted = Wanted(chosen, arguments.first, arguments.last)
+        known = look(locations)
         work = _work(locations, wanted, known, refused)
         steps = _steps(locations, arguments.folds)
-        return _show(outdated_sources(locations, known), work, steps) or _tell_failed(refused)
+        shown = _show(outdated_sources(locations, known), work, steps, arriving=unknown)
+        return shown or _tell_failed(refused)
     from fints_pipeline.definitions import build
     from fints_pipeline.defs.launch import launcher
 
@@ -278,6 +290,20 @@ def _others(locations: Locations) -> list[OutdatedSource]:
     return list(outdated_sources(locations, look(locations)))
 
 
+def _arriving(locations: Locations, refused: MutableMapping[str, str]) -> list[str]:
+    """Say which files of the inbox are to be ingested first, and return them."""
+    from fints_pipeline.defs.arriving import arriving, told
+
+    try:
+        files = arriving(locations)
+    except UserError as error:  # what is staged can be looked at all the same
+        refused["inbox"] = str(error)
+        return []
+    if files:
+        print(told(files))
+    return files
+
+
 def _steps(locations: Locations, folds: str | None) -> Iterator[Step]:
     if not folds:
         return iter(())
@@ -296,7 +322,11 @@ def _renew(locations: Locations, jobs: Launcher, outcome: Outcome, *, new: bool)
 
 
 def _show(
-    others: Iterator[OutdatedSource], work: Iterator[Outdated], steps: Iterable[Step] = ()
+    others: Iterator[OutdatedSource],
+    work: Iterator[Outdated],
+    steps: Iterable[Step] = (),
+    *,
+    arriving: bool = False,
 ) -> int:
     for other in others:
         print(f"{other.name}  {other.asset}\n    {other.cause}")
@@ -307,7 +337,8 @@ def _show(
     for due, step in enumerate(steps, start=1):  # noqa: B007
         print(f"{step.name}\n    {f'{chr(10)}    '.join(step.reasons)}")
     told = [f"{count} months to make"] * bool(count) + [f"{due} jobs to run"] * bool(due)
-    print(", ".join(told) or "nothing is stale")
+    nothing = "nothing of what is staged is stale" if arriving else "nothing is stale"
+    print(", ".join(told) or nothing)
     return 0
 
 

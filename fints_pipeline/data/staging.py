@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from fints_pipeline.base.config import fingerprint
 from fints_pipeline.base.digest import text_digest
 from fints_pipeline.base.errors import (
     ArchiveError,
@@ -24,12 +23,12 @@ from fints_pipeline.base.errors import (
 )
 from fints_pipeline.base.lake import Lake
 from fints_pipeline.base.lake.atomic import TEMPORARY_PREFIX, locked
-from fints_pipeline.data import action_files, archives, inbox, ticker_files
+from fints_pipeline.data import archives, inbox
 from fints_pipeline.data.config import DatasetConfig
 from fints_pipeline.data.delivery_index import DeliveryIndex, IndexEntry, parts_exist
 from fints_pipeline.data.delivery_reader import DeliveryReader, Unread, is_unfinished
 from fints_pipeline.data.exogenous.intake import read_again
-from fints_pipeline.data.inbox import Delivery
+from fints_pipeline.data.inbox import Delivery, Scan
 from fints_pipeline.data.intake import Pending, commit
 from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.outside import Outside
@@ -39,6 +38,7 @@ from fints_pipeline.data.staging_report import StagedDelivery, StagingReport
 from fints_pipeline.data.taken import Intake
 from fints_pipeline.data.tickers import ContestedTickerError, written
 from fints_pipeline.data.unpacking_ahead import UnpackingAhead
+from fints_pipeline.data.unstaged import ANY_TIME, is_news, is_unstaged, reading_rules
 
 FOLDER = "staging"
 MOST_ROWS = 250_000
@@ -87,6 +87,34 @@ def stage_inbox(
     return stager.report
 
 
+def unstaged(
+    found: Scan,
+    lake: Lake,
+    datasets: Sequence[DatasetConfig],
+    limits: Limits | None = None,
+    others: Outside | None = None,
+) -> list[Delivery]:
+    """Return the files that `stage_inbox` would read, by path, without reading or writing any.
+
+    Files whose tickers other files may now give to somebody else do not count.
+
+    Args:
+        found: What lies in the inbox.
+        lake: The lake.
+        datasets: The configured datasets.
+        limits: What an archive may unfold to.
+        others: The configured exogenous series and sources of news.
+
+    Raises:
+        ConfigError: the datasets contradict themselves.
+    """
+    rules = reading_rules(load_sources(datasets), others or Outside(), limits or Limits())
+    index = DeliveryIndex(lake.root / FOLDER)
+    return [
+        each for each in found.deliveries if is_unstaged(each, index.get(each.path), lake, rules)
+    ]
+
+
 def under_lock(lake: Lake) -> AbstractContextManager[None]:
     """Return the lock under which archives are staged."""
     return locked(lake.root / ".locks" / "staging.lock")
@@ -114,17 +142,7 @@ class _Stager:
         self.reader = DeliveryReader(lake, sources, others, self.ahead)
         self.quarantine = Quarantine(lake.root)
         self.report = StagingReport()
-        self.rules = fingerprint(
-            {
-                "sources": sorted(source.fingerprint for source in sources),
-                "others": sorted(
-                    f"{each.name} {each.reading} {each.files}" for each in others.configs
-                ),
-                "limits": limits,
-                "actions": action_files.CODE_VERSION,
-                "tickers": ticker_files.CODE_VERSION,
-            }
-        )
+        self.rules = reading_rules(sources, others, limits)
 
     def run(self, folder: Path) -> None:
         """Handle everything that lies in ``folder``."""
@@ -179,8 +197,7 @@ class _Stager:
 
     def _is_news(self, delivery: Delivery) -> bool:
         """Return whether a file is new, changed, or to be read by other rules than last time."""
-        entry = self.index.get(delivery.path)
-        return entry is None or entry.stamp != delivery.stamp or entry.rules != self.rules
+        return is_news(delivery, self.index.get(delivery.path), self.rules)
 
     def _handle(self, delivery: Delivery) -> None:
         entry = self.index.get(delivery.path)
@@ -279,8 +296,7 @@ class _Stager:
         entry = self.index.get(path)
         record = self.quarantine.add(relative, sha256, error)
         self.report.quarantined.append(record)
-        # The mistake may lie in another file than the one that is refused: try it each time.
-        rules = "" if isinstance(error, ContestedTickerError) else self.rules
+        rules = ANY_TIME if isinstance(error, ContestedTickerError) else self.rules
         self.index.put(
             path, IndexEntry(stamp, rules, sha256, None, None, [], quarantine=record.key)
         )

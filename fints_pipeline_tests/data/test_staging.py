@@ -9,10 +9,11 @@ from fints_pipeline.base.lake import Lake
 from fints_pipeline.data import archives, intake, staging
 from fints_pipeline.data.action_files import action_key
 from fints_pipeline.data.formats.histdata_m1 import HistdataM1
+from fints_pipeline.data.inbox import scan
 from fints_pipeline.data.limits import Limits
 from fints_pipeline.data.quarantine import Quarantine
 from fints_pipeline.data.slices import slice_key, slices
-from fints_pipeline.data.staging import stage_inbox
+from fints_pipeline.data.staging import stage_inbox, unstaged
 from fints_pipeline_tests.data.archive_builders import (
     ARCHIVE,
     BAD_CONTENT,
@@ -96,6 +97,25 @@ def test_rescan_reads_nothing(inbox: Path, lake: Lake, monkeypatch: pytest.Monke
     assert again.quarantined == first.quarantined
     assert (again.accepted, again.changes) == ([], [])
     assert again.digest == first.digest
+
+
+def test_what_would_be_read_is_told_without_reading_it(inbox: Path, lake: Lake):
+    def told(*datasets) -> list[str]:
+        found = unstaged(scan(inbox), lake, datasets or [binance()])
+        return [each.relative for each in found]
+
+    write(inbox / ARCHIVE, good_zip())
+    write(inbox / "bad.zip", b"no zip")
+    assert told() == [ARCHIVE, "bad.zip"]
+    assert not lake.root.exists()
+    report = stage_inbox(inbox, lake, [binance()])
+    assert told() == []  # neither what was read nor what is refused
+    assert told(binance(), fx()) == [ARCHIVE, "bad.zip"]
+    write(inbox / "bad.zip", b"no zip either")
+    assert told() == ["bad.zip"]
+    stage_inbox(inbox, lake, [binance()])
+    lake.remove(slice_key(*next(iter(report.slices))))
+    assert told() == [ARCHIVE]
 
 
 def test_losing_the_index_costs_a_reading_but_changes_nothing(inbox: Path, lake: Lake):
