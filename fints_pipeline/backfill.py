@@ -77,11 +77,13 @@ class Outcome:
         made: Partitions made, each asset's month counted.
         failed: The message of each failure, by instrument, data set or experiment.
         steps: Jobs that ran for folds and experiments.
+        sources: Exogenous series and subjects of news made.
     """
 
     made: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     steps: int = 0
+    sources: int = 0
 
 
 def backfill(
@@ -233,12 +235,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not arguments.no_ingest and locations.inbox.is_dir():
             jobs.ingest()
             _tell_refused(locations)
-        failed = make_sources(_others(locations), jobs.source)
+        others = _others(locations)
+        failed = make_sources(others, jobs.source)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         _warn(locations)
         outcome = backfill(locations, wanted, jobs.refresh)
         if arguments.folds:
             _renew(locations, jobs, outcome, new=arguments.folds == "all")
+    outcome.sources = len(others) - len(failed)
     outcome.failed |= failed
     return _close(outcome)
 
@@ -328,7 +332,8 @@ def _show(
     *,
     arriving: bool = False,
 ) -> int:
-    for other in others:
+    sources = 0
+    for sources, other in enumerate(others, start=1):  # noqa: B007
         print(f"{other.name}  {other.asset}\n    {other.cause}")
     count = 0
     for count, item in enumerate(work, start=1):  # noqa: B007  the count is what is left of it
@@ -336,14 +341,16 @@ def _show(
     due = 0
     for due, step in enumerate(steps, start=1):  # noqa: B007
         print(f"{step.name}\n    {f'{chr(10)}    '.join(step.reasons)}")
-    told = [f"{count} months to make"] * bool(count) + [f"{due} jobs to run"] * bool(due)
+    told = [f"{sources} series or subjects of news to make"] * bool(sources)
+    told += [f"{count} months to make"] * bool(count) + [f"{due} jobs to run"] * bool(due)
     nothing = "nothing of what is staged is stale" if arriving else "nothing is stale"
     print(", ".join(told) or nothing)
     return 0
 
 
 def _close(outcome: Outcome) -> int:
-    told = [f"{outcome.made} partitions made"] * bool(outcome.made)
+    told = [f"{outcome.sources} series or subjects of news made"] * bool(outcome.sources)
+    told += [f"{outcome.made} partitions made"] * bool(outcome.made)
     told += [f"{outcome.steps} jobs run"] * bool(outcome.steps)
     if told or not outcome.failed:
         print(", ".join(told) or "nothing was stale")

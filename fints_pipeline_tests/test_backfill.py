@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,46 @@ def test_what_is_to_be_done_for_folds_is_shown_with_its_causes(capsys):
     ]  # fmt: skip
     command._show(iter(()), iter(()))
     assert capsys.readouterr().out == "nothing is stale\n"
+
+
+class Other:
+    """A series of the test's own lake."""
+
+    name, asset, cause = "vix", "exogenous_series", "it is missing"
+
+
+def test_sources_count_as_work(capsys):
+    assert command._show(iter([Other()]), iter(())) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 series or subjects of news to make"
+    assert command._close(command.Outcome(sources=1)) == 0
+    assert capsys.readouterr().out == "1 series or subjects of news made\n"
+
+
+class Jobs:
+    """Jobs that make sources, but not the one that is called broken."""
+
+    def source(self, _job, name):
+        if name == "broken":
+            raise UserError("the file is torn")
+
+    refresh = None
+
+
+def test_the_command_counts_the_sources_that_it_made(monkeypatch, tmp_path: Path, capsys):
+    class Stale:
+        job, asset = "exogenous", "exogenous_series"
+
+        def __init__(self, name):
+            self.name = name
+
+    monkeypatch.setenv("FINTS_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setattr("fints_pipeline.definitions.build", lambda _: None)
+    monkeypatch.setattr("fints_pipeline.defs.launch.launcher", lambda _: nullcontext(Jobs()))
+    monkeypatch.setattr(command, "_others", lambda _: [Stale("vix"), Stale("broken")])
+    assert command.main(["--no-ingest"]) == 1
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "1 series or subjects of news made"
+    assert told.err == "FAILED broken: the file is torn\n"
 
 
 def test_folds_are_left_alone_unless_asked_for():
