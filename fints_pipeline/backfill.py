@@ -213,6 +213,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.first and arguments.last and arguments.first > arguments.last:
         raise ConfigError(f"--from {arguments.first} is after --to {arguments.last}")
     locations = Locations.from_environment()
+    if not arguments.no_ingest:
+        _warn_of_no_inbox(locations)
     if arguments.dry_run:
         from fints_pipeline.defs.deliveries import outdated_sources
         from fints_pipeline.defs.reconcile import look
@@ -273,6 +275,16 @@ def _tell_refused(locations: Locations) -> None:
     for record in Quarantine(locations.lake.root).standing():
         fix = f" ({record.fix})" if record.fix else ""
         print(f"warning: {record.path} is refused: {record.reason}{fix}", file=sys.stderr)
+
+
+def _warn_of_no_inbox(locations: Locations) -> None:
+    from fints_pipeline.defs.arriving import missing
+    from fints_pipeline.defs.reconcile import instruments
+
+    if locations.inbox.is_dir():
+        return
+    if warning := missing(locations, staged=bool(instruments(locations.lake))):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _warn(locations: Locations) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base.config import load_config
@@ -26,6 +27,25 @@ def arriving(locations: Locations) -> list[str]:
         return []
     found = inbox.scan(locations.inbox)
     return _unstaged(locations, found) if found.deliveries else []
+
+
+def missing(locations: Locations, *, staged: bool) -> str | None:
+    """Return what to say of the inbox where it does not exist; None where nothing is amiss.
+
+    A project may do without once it has data, but not without a folder that was named on purpose.
+
+    Args:
+        locations: Lake, and an inbox that is no folder.
+        staged: Whether the lake holds rows of any archive.
+    """
+    beside = locations.lake_root / "inbox" if isinstance(locations.lake_root, Path) else "inbox"
+    if staged and locations.inbox == Path(beside):
+        return None
+    where = locations.inbox.absolute()
+    return (
+        f"there is no inbox {where}: put archives into {where}/<dataset>/, or set FINTS_INBOX to "
+        "the folder that holds them"
+    )
 
 
 def told(files: list[str]) -> str:

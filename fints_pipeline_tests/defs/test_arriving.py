@@ -46,6 +46,31 @@ def test_symbols_that_are_yet_to_arrive_do_not_stand_for_all(
     assert capsys.readouterr().out.splitlines()[1:] == ["nothing of what is staged is stale"]
 
 
+def test_a_missing_inbox_is_told_where_it_is_named_or_needed(
+    staged,
+    locations: Locations,
+    environment: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def told(*arguments: str) -> str:
+        main(["--dry-run", *arguments])
+        return capsys.readouterr().err
+
+    typo = locations.inbox.with_name("inbxo")
+    monkeypatch.setenv("FINTS_INBOX", str(typo))
+    assert told().startswith(f"warning: there is no inbox {typo}: put archives into {typo}/<data")
+    assert told("--no-ingest") == ""
+    monkeypatch.delenv("FINTS_INBOX")
+    assert told() == ""  # it has data, and nobody named an inbox
+    fresh = locations.inbox.with_name("fresh")
+    monkeypatch.setenv("FINTS_LAKE", str(fresh))
+    assert f"put archives into {fresh}/inbox/<dataset>/" in told()
+    with pytest.raises(KeyNotFoundError):
+        told("--symbols", "EDGE")
+    assert "there is no inbox" in capsys.readouterr().err
+
+
 def test_a_config_that_ingesting_would_end_by_is_told(
     market: Locations, environment: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
