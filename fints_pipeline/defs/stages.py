@@ -188,7 +188,7 @@ def _contract(asset: str, instrument: Instrument) -> "TableContract":
 
 
 def _seconds(started: float) -> dict[str, Any]:
-    return numbers({"seconds": time.perf_counter() - started})
+    return numbers({"seconds": round(time.perf_counter() - started, 3)})
 
 
 def _figures(quality) -> dict[str, float]:
