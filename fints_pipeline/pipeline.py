@@ -81,8 +81,13 @@ def run(locations: Locations, experiments: Sequence[str]) -> None:
     """Run every stage for these experiments and print their headline tables.
 
     Raises:
-        ConfigError: ``DAGSTER_HOME`` is not set.
+        ConfigError: ``DAGSTER_HOME`` is not set, or an experiment's config is wrong.
+        KeyNotFoundError: there is no such experiment; nothing is made then.
     """
+    from fints_pipeline.training.config import load_experiment
+
+    for name in experiments:
+        load_experiment(locations.train_config(name))
     with opened(locations) as (launcher, progress):
         ingest_and_build(launcher, locations, progress)
         train_and_test(launcher, locations, experiments, progress)

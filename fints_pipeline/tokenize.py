@@ -32,6 +32,7 @@ from fints_pipeline.base.scratch import scratch
 from fints_pipeline.data import partition as bars_partition
 from fints_pipeline.data.calendars import calendar_for
 from fints_pipeline.data.config import DatasetConfig
+from fints_pipeline.data.limits import load_limits
 from fints_pipeline.data.slices import slices
 from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline.tokenizers import partition
@@ -53,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser(__doc__).parse_args(argv)
     config = load_config(arguments.config, TokenizeConfig)
     source = arguments.input
+    if not source.exists():
+        raise KeyNotFoundError(
+            "no such file or folder", where=str(source), fix="name one that holds bars"
+        )
     in_lake = (source / "bars").is_dir()
     output = arguments.output or (source if in_lake else None)
     if output is None:
@@ -161,13 +166,14 @@ def from_archives(
     Raises:
         KeyNotFoundError: no archive could be read.
     """
-    paths = Locations.from_environment().dataset_configs()
+    locations = Locations.from_environment()
+    paths = locations.dataset_configs()
     datasets = [load_config(path, DatasetConfig, section="dataset") for path in paths]
     with scratch("tokenize") as folder:
         lake = Lake(folder)
-        report = stage_inbox(arguments.input, lake, datasets)
+        report = stage_inbox(arguments.input, lake, datasets, load_limits(locations))
         for record in report.quarantined:
-            print(f"  left out: {record}", file=sys.stderr)
+            print(f"  left out: {record.path}: {record.reason}", file=sys.stderr)
         by_name = {dataset.name: dataset for dataset in datasets}
         for instrument, month in sorted(slices(lake)):
             started = time.perf_counter()

@@ -1,6 +1,7 @@
 """python -m fints_pipeline.tokenize, on loose files and on a lake."""
 
 import json
+import shutil
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -183,10 +184,23 @@ def test_a_report_of_loose_files(run, bars, tmp_path) -> None:
     assert (content["instruments"], content["bars"]) == (["coin"], 600)
 
 
+def test_archives_are_held_to_the_projects_limits(
+    run, archives, tmp_path, project, monkeypatch
+) -> None:
+    shutil.copytree(project / "configs", tmp_path / "configs")
+    (tmp_path / "configs" / "limits.yaml").write_text("total_bytes: 1000\n")
+    monkeypatch.setenv("FINTS_CONFIGS", str(tmp_path / "configs"))
+    status, _, err = run("--input", archives, "--output", tmp_path / "out")
+    assert status == 2
+    assert "left out: BTCUSDT-1m-2023-01.zip: the archive claims" in err
+    assert "more than the limit of 1000" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--input", "nowhere", "--output", "out"], "no such file"),
+        (["--input", "nowhere"], "no such file"),
         (["--input", "{empty}", "--output", "out"], "no bar files"),
         (["--input", "{empty}"], "--output is missing"),
         (["--input", "{wrong}", "--output", "out"], "low, close, a time"),
