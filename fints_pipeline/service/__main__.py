@@ -14,7 +14,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.service.child import Child
 from fints_pipeline.service.mending import settle_and_tell
+from fints_pipeline.service.ports import answers, require_free
 from fints_pipeline.service.ports import port as a_port
 
 LOOK_SECONDS = 5.0
@@ -59,14 +59,14 @@ def serve(port: int) -> None:
     logs = home / "service"
     logs.mkdir(exist_ok=True)
     with _alone(logs), stopping(), opened_instance() as instance:
-        _require_free(port)
+        require_free(port, "choose another one: --port, or make ui PORT=…")
         settle_and_tell(instance, launching=False)
         for path in [*Locations.from_environment().lake.sweep(), *sweep_scratch()]:
             print(f"removed {path}: left unfinished by a killed process", flush=True)
         code, *others = children = _children(logs, port)
         try:
             _start(code, others, logs)
-            _wait("Dagster's page", lambda: _answers(port), children)
+            _wait("Dagster's page", lambda: answers(port), children)
             print(
                 f"Dagster is on http://127.0.0.1:{port} (logs in {logs}); Ctrl-C ends it.",
                 flush=True,
@@ -136,21 +136,6 @@ def _wait(what: str, happened: Callable[[], bool], children: Sequence[Child]) ->
                 fix="read the logs above",
             )
         time.sleep(0.3)
-
-
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def _require_free(port: int) -> None:
-    if _answers(port):
-        raise ConfigError(
-            f"port {port} is in use",
-            where="127.0.0.1",
-            fix="choose another one: --port, or make ui PORT=…",
-        )
 
 
 @contextlib.contextmanager

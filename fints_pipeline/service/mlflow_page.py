@@ -17,6 +17,7 @@ from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError
 from fints_pipeline.service.guard import Guard, allowed_hosts
 from fints_pipeline.service.ports import port as a_port
+from fints_pipeline.service.ports import require_free
 
 _NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
@@ -36,7 +37,8 @@ def serve(port: int) -> None:
     """Serve until interrupted.
 
     Raises:
-        ConfigError: ``MLFLOW_TRACKING_URI`` names no store that a page can be served of.
+        ConfigError: ``MLFLOW_TRACKING_URI`` names no store that a page can be served of, or the
+            port is taken.
     """
     store = os.environ.get("MLFLOW_TRACKING_URI", "")
     if not store or store.startswith("http"):
@@ -45,6 +47,7 @@ def serve(port: int) -> None:
             where=f"MLFLOW_TRACKING_URI={store!r}",
             fix="set it to sqlite:///… or postgresql+psycopg2://…; a server has a page already",
         )
+    require_free(port, "choose another one: --port, or make mlflow PORT=…")
     import uvicorn
 
     hosts = allowed_hosts(port)

@@ -25,6 +25,18 @@ def test_without_a_database_there_is_no_page(monkeypatch, store: str) -> None:
         serve(5000)
 
 
+def test_a_port_that_is_taken_is_refused_before_anything_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} is in use"):
+            serve(port)
+    assert capsys.readouterr().out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def page(tmp_path: Path, project: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Serve MLflow's page of a store of its own; return its process and port."""
