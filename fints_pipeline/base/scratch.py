@@ -25,8 +25,10 @@ def scratch(purpose: str) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{purpose}-") as name:
         folder = Path(name)
-        with (folder / _OWNER).open("w") as owner:
+        unlocked = folder / f"{_OWNER}-new"
+        with unlocked.open("w") as owner:
             fcntl.flock(owner, fcntl.LOCK_EX)
+            unlocked.rename(folder / _OWNER)  # who sweeps sees it locked, or not at all
             yield folder
 
 

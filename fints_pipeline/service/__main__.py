@@ -23,7 +23,7 @@ from typing import IO
 from fints_pipeline.base import cli
 from fints_pipeline.base.errors import ConfigError, UserError
 from fints_pipeline.service.child import Child
-from fints_pipeline.service.mending import settle_and_tell
+from fints_pipeline.service.mending import settle_and_tell, sweep_and_tell
 from fints_pipeline.service.ports import answers, require_free
 from fints_pipeline.service.ports import port as a_port
 
@@ -51,8 +51,6 @@ def serve(port: int) -> None:
     Raises:
         ConfigError: ``DAGSTER_HOME`` is missing, another service runs on it, or the port is taken.
     """
-    from fints_pipeline.base.locations import Locations
-    from fints_pipeline.base.scratch import sweep_scratch
     from fints_pipeline.defs.home import dagster_home, opened_instance
 
     home = dagster_home()
@@ -61,8 +59,7 @@ def serve(port: int) -> None:
     with _alone(logs), stopping(), opened_instance() as instance:
         require_free(port, "choose another one: --port, or make ui PORT=…")
         settle_and_tell(instance, launching=False)
-        for path in [*Locations.from_environment().lake.sweep(), *sweep_scratch()]:
-            print(f"removed {path}: left unfinished by a killed process", flush=True)
+        sweep_and_tell()  # of processes too that were no runs, or whose runs were settled before
         code, *others = children = _children(logs, port)
         try:
             _start(code, others, logs)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from fints_pipeline.base import cli
 from fints_pipeline.service.__main__ import LOOK_SECONDS, stopping
 from fints_pipeline.service.child import Child
-from fints_pipeline.service.mending import settle_and_tell
+from fints_pipeline.service.mending import settle_and_tell, sweep_and_tell
 from fints_pipeline.service.ports import port as a_port
 
 RELOAD_SECONDS = 75.0
@@ -58,6 +58,7 @@ def serve(host: str, port: int) -> None:
     client = DagsterGrpcClient(host="127.0.0.1" if host == "0.0.0.0" else host, port=port)
     served_since: float | None = None
     with stopping(), opened_instance() as instance:
+        sweep_and_tell()
         code.start()
         try:
             while True:

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import signal
 import subprocess
@@ -45,3 +46,19 @@ def test_what_a_killed_process_left_is_swept_and_what_is_in_use_is_not(temporary
         assert sweep_scratch() == [left]
         assert mine.is_dir()
     assert not left.exists()
+
+
+def test_a_folder_that_is_about_to_be_locked_is_not_swept(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def lock(stream, operation):
+        monkeypatch.undo()
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+        swept.extend(sweep_scratch())
+        fcntl.flock(stream, operation)
+
+    swept: list[Path] = []
+    monkeypatch.setattr("fints_pipeline.base.scratch.fcntl.flock", lock)
+    with scratch("test") as folder:
+        assert folder.is_dir()
+        assert swept == []
