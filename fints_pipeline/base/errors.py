@@ -10,6 +10,7 @@
         ├── CalendarError    a stamp or session that a market calendar does not know
         ├── SchemaError      a table that violates its schema
         ├── LakeError        a partition or bundle that is missing, damaged or not writable
+        │   └── DamagedError a partition whose file is there and cannot be read
         ├── KeyNotFoundError an instrument, month, fold or name that does not exist
         └── LookAheadError   a value that would have been known too early
 """
@@ -75,6 +76,10 @@ class SchemaError(UserError):
 
 class LakeError(UserError):
     """A partition or bundle is missing, damaged or cannot be written."""
+
+
+class DamagedError(LakeError):
+    """A partition's file is there and cannot be read."""
 
 
 class KeyNotFoundError(UserError):

@@ -6,7 +6,7 @@ restate, told apart by ``known_at``; which one counts is the cleaner's decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fints_pipeline.base.errors import DamagedError
 from fints_pipeline.base.lake import Lake, Lineage, TableKey, series_key
 from fints_pipeline.base.lake.contract import TableValidator, check_columns
 from fints_pipeline.data.calendars import Calendar, Stamps
@@ -67,14 +68,31 @@ class SliceChange:
     rows: int
 
 
-def slices(lake: Lake) -> dict[tuple[str, str], str]:
-    """Return the digest of every slice, by instrument and month."""
-    return {
-        (instrument, month): lake.footer(slice_key(instrument, month, frequency)).digest
-        for frequency in lake.values(RAW_BARS, (), "freq")
-        for instrument in lake.instruments(RAW_BARS, frequency)
-        for month in lake.months(RAW_BARS, frequency, instrument)
-    }
+def slices(
+    lake: Lake, damaged: MutableMapping[str, str] | None = None
+) -> dict[tuple[str, str], str]:
+    """Return the digest of every slice, by instrument and month.
+
+    Args:
+        lake: The lake.
+        damaged: Gets the message of each slice that cannot be read, which is then left out;
+            without it the first such is raised.
+
+    Raises:
+        DamagedError: a slice cannot be read.
+    """
+    found = {}
+    for frequency in lake.values(RAW_BARS, (), "freq"):
+        for instrument in lake.instruments(RAW_BARS, frequency):
+            for month in lake.months(RAW_BARS, frequency, instrument):
+                key = slice_key(instrument, month, frequency)
+                try:
+                    found[instrument, month] = lake.digest(key)
+                except DamagedError as error:
+                    if damaged is None:
+                        raise
+                    damaged[str(key)] = str(error)
+    return found
 
 
 def slice_key(instrument: str, month: str, frequency: str = FREQUENCY) -> TableKey:

@@ -75,7 +75,10 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         limits=load_limits(locations),
         others=load_outside(locations),
     )
-    staged = slices(locations.lake)
+    damaged: dict[str, str] = {}
+    staged = slices(locations.lake, damaged)
+    for why in damaged.values():
+        context.log.error(why)
     known = {slice_: digest for slice_, digest in staged.items() if has_partition(slice_[1])}
     instruments = sorted({instrument for instrument, _ in known})
     register(context.instance, INSTRUMENTS, instruments)
@@ -93,6 +96,8 @@ def raw_archives(context: dg.AssetExecutionContext, project: Project):
         "quarantined": len(report.quarantined),
         "instruments": ", ".join(instruments),
     }
+    if damaged:
+        metadata["damaged"] = "\n".join(damaged.values())
     if warning := too_early(month for _, month in staged):
         metadata["months left alone"] = warning
     files = len(report.accepted) + len(report.unchanged) + len(report.quarantined)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from fints_pipeline.base.config import load_config
 from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.errors import DamagedError
+from fints_pipeline.base.lake import TableKey
 from fints_pipeline.base.lake.lineage import Known, Staleness
 from fints_pipeline.base.locations import Locations
 
@@ -70,7 +72,16 @@ def series_known(locations: Locations, known: Known | None = None) -> Mapping[st
 
     configs = [series_config(locations, path.stem) for path in locations.exogenous_configs()]
     keys = {config.name: raw_key_of(config) for config in configs}
-    return {name: lake.digest(key) for name, key in keys.items() if lake.exists(key)}
+    found = {name: _version(lake, key) for name, key in keys.items() if lake.exists(key)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def _version(lake: Known, key: TableKey) -> str | None:
+    """Return the version of delivered rows; None of a damaged file, which snapshots leave out."""
+    try:
+        return lake.digest(key)
+    except DamagedError:
+        return None
 
 
 def series_stale(
@@ -100,7 +111,9 @@ def news_known(locations: Locations, known: Known | None = None) -> Mapping[str,
     found = {}
     for subject in lake.instruments(RAW, FREQUENCY):
         months = lake.months(RAW, FREQUENCY, subject)
-        found[subject] = text_digest(*(lake.digest(raw_key(subject, month)) for month in months))
+        versions = (_version(lake, raw_key(subject, month)) for month in months)
+        if held := [version for version in versions if version is not None]:
+            found[subject] = text_digest(*held)
     return found
 
 

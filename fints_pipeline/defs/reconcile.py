@@ -6,8 +6,9 @@ from itertools import chain
 from weakref import WeakKeyDictionary
 
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.errors import UserError
+from fints_pipeline.base.errors import DamagedError, UserError
 from fints_pipeline.base.lake import Lake, series_key
+from fints_pipeline.base.lake.damage import is_raw
 from fints_pipeline.base.lake.footers import footers_of
 from fints_pipeline.base.lake.lineage import Staleness, staleness
 from fints_pipeline.base.lake.snapshot import Snapshot
@@ -71,13 +72,19 @@ def outdated(
         locations: Lake and configs.
         names: Instruments to look at; none means all that were staged.
         known: The snapshot to go by; by default one that is taken now.
-        refused: Gets the message of each data set whose config is missing or wrong, which is then
-            passed over; without it the first such is raised.
+        refused: Gets the message of each data set whose config is missing or wrong, and of each
+            delivered partition that is damaged, which are then passed over; without it the first
+            such is raised.
 
     Raises:
         UserError: a data set's config is missing or wrong.
+        DamagedError: what was delivered is damaged.
     """
     snapshot = look(locations) if known is None else known
+    for key, why in _damaged(snapshot, names).items():
+        if refused is None:
+            raise DamagedError(why)
+        refused[key] = why
     first: dict[str, Instrument] = {}
     for name in snapshot.instruments("raw_bars"):
         if names and name not in names:
@@ -93,6 +100,19 @@ def outdated(
             refused[dataset] = str(error)
             continue
         yield from found
+
+
+def _damaged(known: Snapshot, names: Collection[str]) -> dict[str, str]:
+    """Return the message of each damaged partition that no run can make again.
+
+    These are of the tables of what was delivered; of bars, of the wanted instruments alone.
+    """
+    return {
+        str(key): why
+        for key, why in known.damaged.items()
+        if is_raw(key.table)
+        and not (names and key.table == "raw_bars" and key["instrument"] not in names)
+    }
 
 
 _LAST: WeakKeyDictionary[Snapshot, dict[str, tuple[object, tuple[Outdated, ...]]]]

@@ -48,7 +48,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext, project: Project):
     refused: dict[str, str] = {}
     requests += _refreshes(locations, known, refused)
     for name, why in refused.items():
-        context.log.error(f"data set {name} is passed over: {why}")
+        context.log.error(f"{name} is passed over: {why}")
     added = {INSTRUMENTS: known.instruments("raw_bars")}
     for source in sources().values():
         added[source.partitions] = [item.name for item in stale if item.asset == source.name]

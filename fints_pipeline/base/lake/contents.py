@@ -61,8 +61,10 @@ class Contents:
     Args:
         lake: The lake.
 
+    A partition that is damaged counts as not there.
+
     Raises:
-        LakeError: a partition is damaged, or the lake cannot be read.
+        LakeError: the lake cannot be read.
     """
 
     def __init__(self, lake: Lake) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.errors import LakeError
+from fints_pipeline.base.errors import DamagedError
 
 FOOTER_KEY = b"fints_pipeline"
 LAYOUT = 1
@@ -75,16 +75,16 @@ class Footer:
         """Parse what `to_json` wrote.
 
         Raises:
-            LakeError: it is damaged, or written by another layout.
+            DamagedError: it is damaged, or written by another layout.
         """
         try:
             content = json.loads(text)
             lineage = Lineage(**content.pop("lineage"))
             footer = cls(lineage=lineage, **content)
         except (ValueError, TypeError, KeyError) as error:
-            raise LakeError(f"the footer is damaged: {error}", where=where) from None
+            raise DamagedError(f"the footer is damaged: {error}", where=where) from None
         if footer.layout != LAYOUT:
-            raise LakeError(
+            raise DamagedError(
                 f"written with lake layout {footer.layout}, this version reads {LAYOUT}",
                 where=where,
                 fix="rebuild the partition with this version",

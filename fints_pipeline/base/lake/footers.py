@@ -4,6 +4,9 @@ Asking the lake about every partition opens every file. A look walks the folders
 bucket, and takes what it knows from the look before: in this process, or from an index that is kept
 in the lake as ``.index/footers.parquet``. The index is a cache: a row counts only while the file's
 stamp (inode, time and size, or ETag) is the same, so a lost, old or damaged one costs time.
+
+A partition whose file cannot be read is left out and noted in the snapshot. It is in no index: its
+file is read again at every look, so that a passing fault is not held against it.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fints_pipeline.base.errors import LakeError
+from fints_pipeline.base.errors import DamagedError, LakeError
+from fints_pipeline.base.lake.damage import damaged
 from fints_pipeline.base.lake.footer import FOOTER_KEY, Footer
+from fints_pipeline.base.lake.keys import TableKey, decode_part
 from fints_pipeline.base.lake.lake import DATA_FILE, Lake
 from fints_pipeline.base.lake.snapshot import SCHEMA, Entry, Snapshot, table_of
 
@@ -40,13 +45,14 @@ class Footers:
         self._lake = lake
         self._known: pa.Table | None = None
         self._last: Snapshot | None = None
+        self._damaged: dict[TableKey, str] = {}
         self._unsaved = 0
 
     def look(self, tables: Iterable[str]) -> Snapshot:
         """Return what some tables hold now: the last snapshot itself, if nothing has changed.
 
         Raises:
-            LakeError: a partition is damaged, or the lake cannot be read.
+            LakeError: the lake cannot be read.
         """
         store = self._lake.store
         found = [one for name in tables for one in store.stamps(PurePosixPath(name), DATA_FILE)]
@@ -57,15 +63,19 @@ class Footers:
             }
         )
         known = self._load() if self._known is None else self._known
+        self._damaged = {}
         if listed.equals(known.select(["path", "stamp"])):
-            if self._last is None:
-                self._last = Snapshot(known)
-            self._known = known
-            return self._last
-        self._known = self._brought_up_to_date(known, listed)
-        if len(self._known) >= LEAST and self._unsaved > min(_MOST_UNSAVED, len(self._known) // 20):
-            self._save(self._known)
-        self._last = Snapshot(self._known)
+            return self._snapshot(known)
+        found = self._brought_up_to_date(known, listed)
+        if len(found) >= LEAST and self._unsaved > min(_MOST_UNSAVED, len(found) // 20):
+            self._save(found)
+        return self._snapshot(known if found.equals(known) else found)
+
+    def _snapshot(self, known: pa.Table) -> Snapshot:
+        """Return the last snapshot if it says this; otherwise a new one, which is the last now."""
+        if self._last is None or known is not self._known or self._damaged != self._last.damaged:
+            self._last = Snapshot(known, self._damaged)
+        self._known = known
         return self._last
 
     def _brought_up_to_date(self, known: pa.Table, listed: pa.Table) -> pa.Table:
@@ -86,17 +96,31 @@ class Footers:
         return found.take(pa.array(order)).combine_chunks()
 
     def _read(self, path: str, stamp: str) -> Entry | None:
-        """Return what a footer says; None if the file has gone since it was listed."""
+        """Return what a footer says; None if the file has gone since it was listed, or is damaged.
+
+        Raises:
+            LakeError: the lake cannot be read.
+        """
         try:
             local = self._lake.store.fetch(PurePosixPath(path) / DATA_FILE)
             metadata = pq.read_metadata(local).metadata or {}
+            if FOOTER_KEY not in metadata:
+                raise DamagedError("the file was not written by this project")
+            return Entry.of(path, stamp, Footer.from_json(metadata[FOOTER_KEY], path))
         except FileNotFoundError:
-            return None
+            pass
+        except DamagedError as error:
+            self._note(path, error.what)
         except (pa.ArrowException, OSError) as error:
-            raise LakeError(f"the partition cannot be read: {error}", where=path) from None
-        if FOOTER_KEY not in metadata:
-            raise LakeError("the file was not written by this project", where=path)
-        return Entry.of(path, stamp, Footer.from_json(metadata[FOOTER_KEY], path))
+            self._note(path, error)
+        return None
+
+    def _note(self, path: str, reason: object) -> None:
+        """Keep what is wrong with a partition."""
+        table, *parts = path.split("/")
+        pairs = (part.partition("=") for part in parts)
+        key = TableKey(decode_part(table), tuple((n, decode_part(value)) for n, _, value in pairs))
+        self._damaged[key] = str(damaged(key, reason, self._lake.uri(key)))
 
     def _load(self) -> pa.Table:
         try:

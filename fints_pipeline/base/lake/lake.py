@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fints_pipeline.base.digest import table_digest, text_digest
-from fints_pipeline.base.errors import KeyNotFoundError, LakeError, nearest
+from fints_pipeline.base.errors import DamagedError, KeyNotFoundError, nearest
 from fints_pipeline.base.lake import bundles
 from fints_pipeline.base.lake.bundles import BundleKey, BundleManifest
 from fints_pipeline.base.lake.contract import TableValidator
+from fints_pipeline.base.lake.damage import damaged
 from fints_pipeline.base.lake.footer import FOOTER_KEY, Footer, Lineage
 from fints_pipeline.base.lake.keys import TableKey, decode_part, encode_part, series_key
 from fints_pipeline.base.lake.store import Store, open_store
@@ -115,7 +116,7 @@ class Lake:
 
         Raises:
             KeyNotFoundError: it does not exist; the message names near ones.
-            LakeError: the file is damaged.
+            DamagedError: the file is damaged.
         """
         path = self._existing(key)
         try:
@@ -123,7 +124,7 @@ class Lake:
                 wanted = list(columns) if columns is not None else None
                 table = file.read(columns=wanted).replace_schema_metadata(None)
         except (pa.ArrowException, OSError) as error:
-            raise LakeError(f"the partition cannot be read: {error}", where=str(path)) from None
+            raise damaged(key, error, str(path)) from None
         if columns is not None and (missing := sorted(set(columns) - set(table.column_names))):
             raise KeyNotFoundError(
                 f"no column {missing[0]!r} in {key}",
@@ -138,14 +139,21 @@ class Lake:
         try:
             metadata = pq.read_schema(path).metadata or {}
         except (pa.ArrowException, OSError) as error:
-            raise LakeError(f"the partition cannot be read: {error}", where=str(path)) from None
+            raise damaged(key, error, str(path)) from None
         if FOOTER_KEY not in metadata:
-            raise LakeError(
+            raise DamagedError(
                 "the file was not written by this project",
                 where=str(path),
                 fix="move it to the inbox and ingest it",
             )
         return Footer.from_json(metadata[FOOTER_KEY], str(path))
+
+    def is_damaged(self, key: TableKey) -> bool:
+        """Return whether the partition has a file that cannot be read."""
+        try:
+            return self.exists(key) and not self.footer(key)
+        except DamagedError:
+            return True
 
     def digest(self, key: TableKey) -> str:
         """Return the digest of an existing partition's content."""

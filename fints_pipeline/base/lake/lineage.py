@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fints_pipeline.base.digest import text_digest
+from fints_pipeline.base.errors import DamagedError
 from fints_pipeline.base.lake.footer import Lineage
 from fints_pipeline.base.lake.keys import TableKey
 
@@ -25,6 +26,10 @@ class Known(Protocol):
 
     def exists(self, key: TableKey) -> bool:
         """Return whether a partition is there."""
+        ...
+
+    def is_damaged(self, key: TableKey) -> bool:
+        """Return whether a partition has a file that cannot be read."""
         ...
 
     def digest(self, key: TableKey) -> str:
@@ -111,8 +116,11 @@ def staleness(lake: Known, key: TableKey, *, expected: Lineage | None = None) ->
     """
     wanted = expected.digest if expected else ""
     if not lake.exists(key):
-        return Staleness(key, ("missing",), wanted)
-    made = lake.lineage(key)
+        return Staleness(key, ("damaged" if lake.is_damaged(key) else "missing",), wanted)
+    try:
+        made = lake.lineage(key)
+    except DamagedError:
+        return Staleness(key, ("damaged",), wanted)
     current = {name: current_digest(lake, name) for name in sorted(made.inputs)}
     reasons = [
         _reason(name, made.inputs[name], now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -80,10 +80,17 @@ class Snapshot:
 
     Args:
         table: In the columns of `SCHEMA`, each of one chunk.
+        damaged: The message of each partition that cannot be read, by its key; it counts as not
+            there.
     """
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, damaged: Mapping[TableKey, str] | None = None) -> None:
         self._table = table
+        self.damaged = dict(damaged or {})
+
+    def is_damaged(self, key: TableKey) -> bool:
+        """Return whether the partition had a file that cannot be read."""
+        return key in self.damaged
 
     def exists(self, key: TableKey) -> bool:
         """Return whether the partition was there."""

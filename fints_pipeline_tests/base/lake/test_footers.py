@@ -13,6 +13,7 @@ import pytest
 from fints_pipeline.base.lake import ArrowContract, Lake, Lineage, TableKey, footers, series_key
 from fints_pipeline.base.lake.footer import CARRIED
 from fints_pipeline.base.lake.footers import INDEX, Footers
+from fints_pipeline.base.lake.lake import DATA_FILE
 from fints_pipeline.base.lake.lineage import Staleness, any_before, carried_to, digests, staleness
 from fints_pipeline.base.lake.snapshot import Snapshot
 from fints_pipeline.base.lake.tables import tables
@@ -197,3 +198,36 @@ def test_an_index_of_another_layout_or_with_holes_is_not_believed(lake: Lake) ->
         with lake.store.replacing(INDEX) as temporary:
             pq.write_table(wrong, temporary)
         agree(lake, Footers(lake))
+
+
+def test_a_damaged_partition_is_left_out_and_noted_until_it_is_replaced(lake: Lake) -> None:
+    for number, key in enumerate(KEYS):
+        write(lake, key, number)
+    torn = KEYS[-1]
+    whole = lake.store.fetch(torn.folder / DATA_FILE).read_bytes()
+
+    def tear(content: bytes) -> None:
+        with lake.store.replacing(torn.folder / DATA_FILE) as temporary:
+            temporary.write_bytes(content)
+
+    lasting = Footers(lake)
+    lasting.look(tables(lake))
+    for content in (whole[: len(whole) // 2], b""):
+        tear(content)
+        for one in (lasting, Footers(lake)):
+            found = one.look(tables(lake))
+            assert not found.exists(torn)
+            assert found.is_damaged(torn)
+            assert lake.is_damaged(torn)
+            for part in ("fix:", lake.uri(torn)):
+                assert part in found.damaged[torn]
+            assert staleness(found, torn) == staleness(lake, torn)
+            assert all(found.digest(key) == lake.digest(key) for key in KEYS[:-1])
+            assert one.look(tables(lake)) is found  # so that nothing is worked out again
+    write(lake, torn, 1)
+    agree(lake, lasting, Footers(lake))
+    assert lasting.look(tables(lake)).damaged == {}
+    tear(b"")
+    assert lasting.look(tables(lake)).damaged
+    lake.remove(torn)
+    assert lasting.look(tables(lake)).damaged == {}
