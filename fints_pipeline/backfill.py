@@ -234,18 +234,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fints_pipeline.defs.launch import launcher
 
     with launcher(build(locations)) as jobs:
-        if not arguments.no_ingest and locations.inbox.is_dir():
-            jobs.ingest()
-            _tell_refused(locations)
+        failed = {} if arguments.no_ingest else _ingest(locations, jobs)
         others = _others(locations)
-        failed = make_sources(others, jobs.source)
+        unmade = make_sources(others, jobs.source)
         wanted = Wanted(choose(locations, arguments.symbols), arguments.first, arguments.last)
         _warn(locations)
         outcome = backfill(locations, wanted, jobs.refresh)
         if arguments.folds:
             _renew(locations, jobs, outcome, new=arguments.folds == "all")
-    outcome.sources = len(others) - len(failed)
-    outcome.failed |= failed
+    outcome.sources = len(others) - len(unmade)
+    outcome.failed |= failed | unmade
     return _close(outcome)
 
 
@@ -265,6 +263,22 @@ def make_sources(
         except Exception as error:  # of this one alone: the bars do without, or fail by it in turn
             failed[source.name] = str(error)
         print(f"  {source.name}  {'FAILED' if source.name in failed else source.asset}")
+    return failed
+
+
+def _ingest(locations: Locations, jobs: Launcher) -> dict[str, str]:
+    """Stage the inbox, if there is one; return the message of a failure.
+
+    What is staged already can be made all the same.
+    """
+    failed = {}
+    if locations.inbox.is_dir():
+        try:
+            jobs.ingest()
+        except Exception as error:
+            failed["ingest"] = str(error)
+            print("  ingest  FAILED")
+        _tell_refused(locations)
     return failed
 
 

@@ -6,12 +6,13 @@ Needs neither Dagster nor, where nothing was delivered, the code that reads it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fints_pipeline.base.config import load_config
 from fints_pipeline.base.digest import text_digest
-from fints_pipeline.base.errors import DamagedError
+from fints_pipeline.base.errors import ConfigError, DamagedError
 from fints_pipeline.base.lake import TableKey
 from fints_pipeline.base.lake.lineage import Known, Staleness
 from fints_pipeline.base.locations import Locations
@@ -64,14 +65,19 @@ def outdated_sources(locations: Locations, known: Known | None = None) -> Iterat
 
 
 def series_known(locations: Locations, known: Known | None = None) -> Mapping[str, str]:
-    """Return the configured series that files were staged of, and the version of their rows."""
+    """Return the configured series that files were staged of, and the version of their rows.
+
+    One whose file is wrong is left out: that stops no other, and ingesting names it.
+    """
     lake = known or locations.lake
     if not lake.frequencies("raw_exogenous"):
         return {}
     from fints_pipeline.data.exogenous import raw_key_of
 
-    configs = [series_config(locations, path.stem) for path in locations.exogenous_configs()]
-    keys = {config.name: raw_key_of(config) for config in configs}
+    keys = {}
+    for path in locations.exogenous_configs():
+        with suppress(ConfigError):
+            keys[path.stem] = raw_key_of(series_config(locations, path.stem))
     found = {name: _version(lake, key) for name, key in keys.items() if lake.exists(key)}
     return {name: version for name, version in found.items() if version is not None}
 

@@ -21,7 +21,7 @@ class Renewed:
 
     Attributes:
         steps: Jobs that ran.
-        failed: The message of each experiment's failure.
+        failed: The message of each experiment's failure, and of the `folds` job's.
     """
 
     steps: int = 0
@@ -51,7 +51,7 @@ def renew(locations: Locations, launcher: Launcher, *, new: bool, say: Say = pri
     """
     done = Renewed()
     if next(planned(locations, new=new), None) or _tables_are_stale(locations):
-        launcher.folds()  # makes the folds' partitions too
+        _make_folds(launcher, done, say)
     for name, folds in complete_folds(locations)[0].items():
         try:
             for step in _until_done(locations, name, folds, new=new):
@@ -62,6 +62,18 @@ def renew(locations: Locations, launcher: Launcher, *, new: bool, say: Say = pri
             done.failed[name] = str(error)
             say(f"  {name}  FAILED")
     return done
+
+
+def _make_folds(launcher: Launcher, done: Renewed, say: Say) -> None:
+    """Make the folds' tables and partitions, which ends as failed if an experiment's file is wrong.
+
+    The others have theirs by then.
+    """
+    try:
+        launcher.folds()
+    except Exception as error:
+        done.failed["folds"] = str(error)
+        say("  folds  FAILED")
 
 
 def _until_done(locations: Locations, name: str, folds: list, *, new: bool) -> Iterator[Step]:

@@ -1,11 +1,13 @@
-"""`backfill --dry-run` and the inbox."""
+"""The backfill command and the inbox."""
 
+import dagster as dg
 import pytest
 
 from fints_pipeline.backfill import main
 from fints_pipeline.base.errors import KeyNotFoundError
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data.synthetic import make_market
+from fints_pipeline.defs.launch import Launcher
 
 
 @pytest.fixture
@@ -77,3 +79,20 @@ def test_a_config_that_ingesting_would_end_by_is_told(
     (market.configs / "limits.yaml").write_text("nonsense: 1\n")
     assert main(["--dry-run", "--symbols", "EDGE"]) == 1
     assert "FAILED inbox: " in capsys.readouterr().err
+
+
+def test_what_is_staged_is_made_though_ingesting_fails(
+    instance: dg.DagsterInstance,
+    staged: Launcher,
+    locations: Locations,
+    environment: None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    locations.inbox.mkdir()
+    (locations.configs / "data" / "broken.yaml").write_text("nonsense: 1\n")
+    assert main(["--symbols", "EDGE", "--to", "2024-07"]) == 1
+    printed = capsys.readouterr()
+    assert "FAILED ingest: " in printed.err
+    assert "broken.yaml" in printed.err
+    assert "partitions made" in printed.out
+    assert locations.lake.months("tokens", "5m", "synthetic.EDGE") == ["2024-07"]

@@ -26,7 +26,7 @@ from fints_pipeline.data.synthetic import make_market
 from fints_pipeline.definitions import build
 from fints_pipeline.defs import causality, deliveries, sensors, source_noise
 from fints_pipeline.defs.building import BUILDS
-from fints_pipeline.defs.deliveries import outdated_sources
+from fints_pipeline.defs.deliveries import outdated_sources, series_known
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.defs.launch import Launcher
 from fints_pipeline.defs.partitions import EXOGENOUS, NEWS, series_partition
@@ -295,6 +295,17 @@ def test_features_make_a_series_first_that_is_out_of_date(
     built.series(EDGE, MONTHS[0], ["features"])
     assert not list(outdated_sources(outside))
     assert materialization(instance, "exogenous_series", "fear").metadata["restated"].value == 1
+
+
+def test_a_series_whose_file_is_wrong_stops_no_other(outside: Locations, built: Launcher):
+    before = series_known(outside)
+    (outside.configs / "exogenous" / "broken.yaml").write_text("nonsense: 1\n")
+    assert series_known(outside) == before
+    assert set(before) == {"fear"}
+    put(outside.inbox / "fear-later.csv", fear(first=99.0), delivered="2024-08-20")
+    with pytest.raises(UserError, match=r"broken\.yaml"):
+        built.ingest()
+    assert not list(outdated_sources(outside))
 
 
 def test_ingest_registers_partitions_and_tells_versions_once(

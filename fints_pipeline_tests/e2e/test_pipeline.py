@@ -345,8 +345,13 @@ def test_what_a_restated_month_made_stale_is_made_again_down_to_the_report(
     stale = [step.name for step in planned(locations, new=False)]
     assert f"train tiny.{found[-1].key}" in stale
     said: list[str] = []
+    broken = locations.configs / "train" / "broken.yaml"
+    broken.write_text("nonsense: 1\n")  # stops no other experiment
     renewed = renew(locations, launcher, new=False, say=said.append)
-    assert renewed.failed == {}
+    broken.unlink()
+    assert set(renewed.failed) == {"folds"}
+    assert "broken.yaml" in renewed.failed["folds"]
+    assert said.pop(0) == "  folds  FAILED"
     assert [line.split()[0] for line in said[-2:]] == ["backtest", "explain"]
     assert len(said) == renewed.steps
     assert list(planned(locations, new=True)) == []
