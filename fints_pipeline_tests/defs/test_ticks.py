@@ -136,8 +136,7 @@ def test_the_inbox_sensor_stages_then_builds_each_month_once(
     ]
     assert {tags["dagster/asset_partition_range_end"][-7:] for tags in asked} == {"2024-08"}
     assert {tags["fints/only"] for tags in asked} == {"stale"}
-    keys = [request.run_key for request in tick(instance, market, first.cursor).run_requests]
-    assert keys == [request.run_key for request in second.run_requests]
+    assert tick(instance, market, second.cursor).run_requests == []
 
 
 def test_a_new_file_in_the_inbox_is_seen(instance: dg.DagsterInstance, market: Locations) -> None:
@@ -183,6 +182,79 @@ def test_each_change_of_a_config_is_asked_for(
     assert len(set().union(*keys)) == 3
     set_window(locations, 20)
     assert data_keys(instance, locations) == keys[0]
+
+
+def set_dataset(locations: Locations, **values: object) -> None:
+    path = locations.configs / "data" / "synthetic.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["dataset"] |= values
+    path.write_text(yaml.safe_dump(config))
+
+
+class Ticks:
+    """Ticks of the inbox sensor, one after the other, as Dagster's daemon makes them.
+
+    Requests whose run key was ever used are dropped.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, locations: Locations) -> None:
+        self.instance, self.locations = instance, locations
+        self.cursor: str | None = None
+        self.used: set[str | None] = set()
+
+    def jobs(self) -> list[str | None]:
+        """Return the jobs that runs are launched of."""
+        result = tick(self.instance, self.locations, self.cursor)
+        self.cursor = result.cursor
+        new = [each for each in result.run_requests if each.run_key not in self.used]
+        self.used |= {each.run_key for each in new}
+        return [each.job_name for each in new]
+
+
+def test_a_config_that_is_changed_back_and_forth_is_asked_for_each_time(
+    instance: dg.DagsterInstance, locations: Locations, made: Launcher
+) -> None:
+    locations.inbox.mkdir(parents=True, exist_ok=True)
+    ticks = Ticks(instance, locations)
+    for minutes in (60, 30, 60, 30):
+        set_dataset(locations, max_fill_minutes=minutes)
+        assert "data" in ticks.jobs(), minutes
+        assert ticks.jobs() == []
+
+
+def test_files_are_staged_again_by_each_change_of_the_rules_to_read_them(
+    instance: dg.DagsterInstance, market: Locations
+) -> None:
+    ticks = Ticks(instance, market)
+    for zone in ("UTC", "Etc/GMT+5") * 2:
+        set_dataset(market, timezone=zone)
+        assert ticks.jobs() == ["ingest"], zone
+        assert ticks.jobs() == []
+    for members in (10, 20):
+        (market.configs / "limits.yaml").write_text(f"members: {members}\n")
+        assert ticks.jobs() == ["ingest"], members
+        assert ticks.jobs() == []
+
+
+def test_a_config_written_later_and_one_that_is_mended_ask_for_the_files_again(
+    instance: dg.DagsterInstance, market: Locations
+) -> None:
+    path = market.configs / "data" / "synthetic.yaml"
+    config = path.read_text()
+    path.unlink()
+    ticks = Ticks(instance, market)
+    assert ticks.jobs() == ["ingest"]
+    for text in (config, "name: [", config):
+        path.write_text(text)
+        assert ticks.jobs() == ["ingest"], text
+        assert ticks.jobs() == []
+
+
+@pytest.mark.parametrize("cursor", ["0" * 32, "1234", "9f" * 16, "[1]", '{"data": 1}'])
+def test_a_cursor_of_another_format_counts_as_none(
+    instance: dg.DagsterInstance, market: Locations, cursor: str
+) -> None:
+    assert [each.job_name for each in tick(instance, market, cursor).run_requests] == ["ingest"]
 
 
 def test_a_missing_month_is_asked_for_again_once_its_archive_is_restated(
