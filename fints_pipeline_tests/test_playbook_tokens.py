@@ -13,6 +13,7 @@ from fints_pipeline_tests.test_tokenize import archives  # noqa: F401  a fixture
 BLOCK = re.compile(r"```(sh|python)\n(.*?)```", re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("archives")
 def test_every_block_runs_in_order(project: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)

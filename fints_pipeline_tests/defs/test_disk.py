@@ -110,8 +110,15 @@ def fill(folder: Path) -> None:
             stream.write(b"0" * 4096)
 
 
-@pytest.mark.parametrize("is_new", [False, True])
-@pytest.mark.parametrize("what", ["full", "read-only"])
+@pytest.mark.parametrize(
+    ("what", "is_new"),
+    [
+        ("full", False),
+        pytest.param("full", True, marks=pytest.mark.slow),
+        pytest.param("read-only", False, marks=pytest.mark.slow),
+        pytest.param("read-only", True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_dagster_home_that_takes_nothing_is_named(home: Path, what: str, is_new: bool):
     if is_new:
         for path in home.iterdir():

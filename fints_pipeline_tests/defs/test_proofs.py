@@ -68,6 +68,7 @@ def an_hour_later(line: str) -> str:
     return ",".join(cells)
 
 
+@pytest.mark.slow
 def test_a_lost_week_turns_coverage_red_and_the_bars_are_kept(instance, locations, definitions):
     make_market(locations.inbox / "synthetic", first_month="2024-07", last_month="2024-07")
     rewritten(locations.inbox / "synthetic" / "EDGE-1m-2024-07.zip", without_the_week)
@@ -86,6 +87,7 @@ def test_a_lost_week_turns_coverage_red_and_the_bars_are_kept(instance, location
     assert history[0].evaluation.passed
 
 
+@pytest.mark.slow
 def test_rows_that_cleaning_loses_turn_conservation_red_and_nothing_is_written(
     instance, locations, staged, monkeypatch
 ):
@@ -105,6 +107,7 @@ def test_rows_that_cleaning_loses_turn_conservation_red_and_nothing_is_written(
     assert not locations.lake.exists(series_key("bars", "1m", EDGE, "2024-07"))
 
 
+@pytest.mark.slow
 def test_stamps_an_hour_late_turn_the_clock_red_and_nothing_is_written(
     instance, market, definitions
 ):
