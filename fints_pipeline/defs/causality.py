@@ -52,7 +52,8 @@ class Cut:
     Attributes:
         at: Time of the cut, UTC.
         rows: Rows up to it that were compared, of all tables.
-        noised: Raw rows after it that were replaced, of bars, series and news.
+        noised: Raw rows after it that were replaced, of bars, series and news, or, of corporate
+            actions, hidden.
         differences: Table, column and first row that differ; empty if none does.
     """
 

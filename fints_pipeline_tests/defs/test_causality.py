@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pyarrow.compute as pc
@@ -8,7 +11,9 @@ from fints_pipeline.base.errors import UserError
 from fints_pipeline.base.lake import series_key
 from fints_pipeline.base.locations import Locations
 from fints_pipeline.data import bars as bars_stage
+from fints_pipeline.data.staging import stage_inbox
 from fints_pipeline.defs import causality
+from fints_pipeline.defs.archives import dataset_configs
 from fints_pipeline.defs.building import BUILDS
 from fints_pipeline.defs.instrument import Instrument
 from fints_pipeline.features.log_return import LogReturn
@@ -99,6 +104,22 @@ def test_a_factor_that_knows_next_months_split_turns_it_red(locations, made, mon
 def found_in_july(instrument: Instrument) -> causality.Evidence:
     BUILDS["bars"](instrument, "2024-07")
     return causality.check(instrument, "bars", "2024-07")
+
+
+@pytest.mark.shared_data
+def test_real_bars_around_a_split_are_causal(locations: Locations, shared_data: Path):
+    """Apple's shares were split seven for one on 2014-06-09."""
+    for part in ("daily/aapl.zip", "factor_files/aapl.csv", "map_files/aapl.csv"):
+        (locations.inbox / "lean" / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shared_data / "corporate_actions/lean" / part, locations.inbox / "lean" / part)
+    stage_inbox(locations.inbox, locations.lake, dataset_configs(locations))
+    apple = Instrument(locations, "lean.AAPL")
+    for asset in ("bars", "features"):
+        BUILDS[asset](apple, "2014-06")
+        found = causality.check(apple, asset, "2014-06", cuts=10)
+        assert found.passed, found.to_markdown()
+        assert min(cut.at for cut in found.cuts) < np.datetime64("2014-06-09")
+        assert max(cut.at for cut in found.cuts) > np.datetime64("2014-06-10")
 
 
 def test_tokens_that_look_one_bar_ahead_turn_it_red(instrument, monkeypatch):

@@ -58,10 +58,10 @@ class Made:
 class Contents:
     """A lake's tables at one moment, and its bundles as they are asked for.
 
+    A partition that is damaged counts as not there.
+
     Args:
         lake: The lake.
-
-    A partition that is damaged counts as not there.
 
     Raises:
         LakeError: the lake cannot be read.
